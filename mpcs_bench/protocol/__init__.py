@@ -1,0 +1,1 @@
+"""Protocol files: YAML with places, the schema, overlays, expansion into cells."""

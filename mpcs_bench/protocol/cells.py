@@ -1,0 +1,106 @@
+"""What a protocol expands into: cells, the stages they need, and how each is named."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from mpcs_bench.protocol.canonical import digest
+from mpcs_bench.protocol.schema import DatasetSettings, Split
+
+StageKind = Literal["pretrain", "finetune", "colour-floor"]
+
+
+@dataclass(frozen=True, slots=True)
+class Axes:
+    """The light axes of a cell: they select, and change no setting."""
+
+    fold: int = 0
+    split_seed: int = 0
+    seed: int = 0
+    replicate: int = 0
+    train_magnification: int | None = None
+    label_fraction: float = 1.0
+
+
+LIGHT_AXES: tuple[str, ...] = tuple(Axes.__dataclass_fields__)
+
+
+@dataclass(frozen=True, slots=True)
+class DataNeed:
+    """The data a stage reads: plugin identity, root as written, working size, split."""
+
+    name: str
+    plugin: dict[str, Any]
+    settings: DatasetSettings
+    split_seed: int
+
+    @property
+    def split(self) -> Split:
+        """The split settings with this cell's seed."""
+        return self.settings.split.model_copy(update={"seed": self.split_seed})
+
+    def identity(self) -> dict[str, Any]:
+        """What is known before the data are: replaced by fingerprint and split hash in a key."""
+        split = self.split.model_dump(mode="json")
+        return {"plugin": self.plugin, "image_size": self.settings.image_size, "split": split}
+
+
+@dataclass(frozen=True, slots=True)
+class WeightsNeed:
+    """The initial weights a stage loads; the file is found, and digested, when keys are made."""
+
+    source: Literal["none", "imagenet", "file"]
+    file: str | None
+
+
+@dataclass(frozen=True)
+class StageSpec:
+    """One step, symbolically: known from the protocol alone.
+
+    `spec` holds every resolved parameter that can change numbers, but for what only the data,
+    the weights and the machine can tell.
+    """
+
+    kind: StageKind
+    symbolic: str
+    spec: dict[str, Any]
+    data: DataNeed
+    weights: WeightsNeed
+    upstream: StageSpec | None = None
+
+    def __post_init__(self) -> None:
+        value = {
+            "kind": self.kind,
+            "spec": self.spec,
+            "data": self.data.identity() | {"root": self.data.settings.root},
+            "weights": [self.weights.source, self.weights.file],
+            "upstream": self.upstream.symbol if self.upstream else None,
+        }
+        object.__setattr__(self, "_symbol", digest(value))
+
+    @property
+    def symbol(self) -> str:
+        """Digest of all that is known: equal for stages that cells share."""
+        symbol: str = self.__dict__["_symbol"]
+        return symbol
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One point of the matrix, with the stage that gives its numbers."""
+
+    protocol: str
+    experiment: str
+    label: str
+    position: int
+    axes: Axes
+    names: dict[str, str]
+    """The plugin axes as written: dataset, encoder, weights, strategy, loss, adaptation."""
+    conditions: dict[str, Any]
+    stage: StageSpec
+
+    @property
+    def symbolic(self) -> str:
+        """The readable id, the same in every run of the protocol."""
+        return self.stage.symbolic

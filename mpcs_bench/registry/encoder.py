@@ -1,0 +1,65 @@
+"""The contract of an encoder: images in, features h in R^d out (Section 3.2)."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from mpcs_bench.registry.plugin import Plugin
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+@dataclass(frozen=True, slots=True)
+class Preprocessing:
+    """What the network expects: channel order and the mean and deviation of values in [0, 1]."""
+
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+    channels: str = "RGB"
+
+
+class Encoder(Plugin):
+    """Builds the base encoder f(.).
+
+    An encoder with a `family` answers to every name `family/NAME` (as `timm/resnet18`): the part
+    behind the slash becomes its parameter `name`.
+    """
+
+    kind = "encoder"
+    family: ClassVar[str | None] = None
+
+    @abstractmethod
+    def build(self) -> nn.Module:
+        """Return the module, freshly initialised: float images [N, 3, H, W] -> h [N, d].
+
+        The module has an attribute `num_features` = d. It must not touch the network.
+        Initialisation draws from torch's global generator, which the caller has seeded.
+        """
+
+    @property
+    @abstractmethod
+    def preprocessing(self) -> Preprocessing:
+        """How images are normalised before they reach the module."""
+
+    @abstractmethod
+    def projection_head(self, features: int) -> tuple[int, ...]:
+        """Return the widths of the default projection head g(.), hidden layers first.
+
+        A protocol may give its own.
+        """
+
+    def imagenet_file(self) -> Path:
+        """Return the local file with ImageNet weights for this architecture.
+
+        Raises WeightsError, saying where to put which file, when it is not on this machine.
+        """
+        from mpcs_bench.errors import WeightsError
+
+        raise WeightsError(
+            f"The encoder '{self.name}' declares no ImageNet weights.",
+            hint="Use `weights: {source: none}` or `weights: {source: file, file: PATH}`.",
+        )

@@ -1,0 +1,1 @@
+"""The plugins of the paper: its data sets, pair strategies, encoders and loss."""

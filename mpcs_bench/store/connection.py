@@ -1,0 +1,158 @@
+"""Open the database: briefly, with bounded retry, and with errors that name the holder.
+
+DuckDB lets one process write, and while it does no other process can even read; while any process
+reads, none can write. So nobody keeps a connection, and everybody waits a little.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from mpcs_bench.errors import StoreError
+
+REBUILD_HINT = (
+    "Nothing is lost: every result is in results/. Move this file (and the .wal beside it, if "
+    "there is one) away and run the command again; the database is made again from there."
+)
+WAIT_HINT = (
+    "Close it there, or wait for it to end, and run the command again. Results that are not in "
+    "the database yet wait on disk in results/; nothing is lost."
+)
+# Read-only mode alone still lets COPY write files and read_csv read any. Python variables of
+# this process are none of a query's business either.
+READ_CONFIG: dict[str, str] = {
+    "enable_external_access": "false",
+    "python_enable_replacements": "false",
+    "lock_configuration": "true",
+}
+
+# What DuckDB raises when the file is broken, and not merely the SQL wrong.
+_BROKEN = (
+    duckdb.IOException,
+    duckdb.SerializationException,
+    duckdb.FatalException,
+    duckdb.InternalException,
+)
+
+
+class StoreBusy(StoreError):  # noqa: N818 - it says what is the case, and all else is a StoreError
+    """The database is held open by another process; `pid` and `command` where known."""
+
+    def __init__(self, path: Path, pid: int | None, command: str | None) -> None:
+        who = "another connection" if pid is None else f"process {pid}"
+        named = f" ({command})" if command else ""
+        super().__init__(f"{path} is held open by {who}{named}.", hint=WAIT_HINT)
+        self.path = path
+        self.pid = pid
+        self.command = command
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """How long to wait for the database: `wait` seconds in all, in growing, jittered steps."""
+
+    wait: float = 10.0
+    first: float = 0.005
+    longest: float = 0.25
+
+    def delays(self) -> Iterator[float]:
+        """Yield the seconds to sleep before each further try, until `wait` has passed."""
+        end = time.monotonic() + self.wait
+        step = self.first
+        while (left := end - time.monotonic()) > 0:
+            yield min(left, step * random.uniform(0.5, 1.5))
+            step = min(step * 1.7, self.longest)
+
+
+def connect(path: Path, retry: Retry, *, read_only: bool) -> duckdb.DuckDBPyConnection:
+    """Open the database at `path`, waiting while someone else holds it.
+
+    A read-only connection can neither write files, nor read them, nor change its settings.
+    Raises StoreBusy where the wait was in vain, StoreError where the file is no database of ours,
+    is damaged, or cannot be opened.
+    """
+    delays = retry.delays()
+    while True:
+        try:
+            return _open(path, read_only)
+        except duckdb.Error as error:
+            if not _is_lock(error):
+                raise _unreadable(path, error) from error
+            delay = next(delays, None)
+            if delay is None:
+                raise busy(path, str(error)) from error
+            time.sleep(delay)
+
+
+@contextmanager
+def translated(what: str, hint: str | None) -> Iterator[None]:
+    """Turn an error of DuckDB into a StoreError that begins with `what`; hint None: by its kind."""
+    try:
+        yield
+    except duckdb.Error as error:
+        broken = isinstance(error, _BROKEN)
+        advice = hint or (REBUILD_HINT if broken else None)
+        raise StoreError(f"{what}: {first_line(error)}", hint=advice) from error
+
+
+def arrow(
+    connection: duckdb.DuckDBPyConnection, sql: str, parameters: Mapping[str, Any] | None = None
+) -> Any:
+    """Return the result of a query as a pyarrow table."""
+    return connection.sql(sql, params=parameters).to_arrow_table()
+
+
+def busy(path: Path, message: str) -> StoreBusy:
+    """Return the StoreBusy for DuckDB's `message`, which carries the holder's process id."""
+    match = re.search(r"PID (\d+)", message)
+    pid = int(match[1]) if match else None
+    return StoreBusy(path, pid, None if pid is None else command_of(pid))
+
+
+def command_of(pid: int) -> str | None:
+    """Return the command line of process `pid` of this host, or None where it is not to be had."""
+    try:
+        words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    except OSError:
+        return None
+    text = " ".join(word.decode(errors="replace") for word in words if word)
+    return text[:200] or None
+
+
+def first_line(error: BaseException) -> str:
+    """Return the first line of an error's text; DuckDB appends excerpts and advice."""
+    return str(error).strip().partition("\n")[0]
+
+
+def _open(path: Path, read_only: bool) -> duckdb.DuckDBPyConnection:
+    if read_only:
+        return duckdb.connect(str(path), read_only=True, config=dict(READ_CONFIG))
+    return duckdb.connect(str(path))
+
+
+def _is_lock(error: duckdb.Error) -> bool:
+    # A connection of this very process in the other mode shows as a ConnectionException.
+    text = str(error)
+    if isinstance(error, duckdb.ConnectionException):
+        return "different configuration" in text
+    return isinstance(error, duckdb.IOException) and (
+        "Could not set lock" in text or "already open" in text or "being used by" in text
+    )
+
+
+def _unreadable(path: Path, error: duckdb.Error) -> StoreError:
+    text = first_line(error)
+    if any(reason in text for reason in ("Permission denied", "Read-only file system")):
+        return StoreError(
+            f"Cannot open {path}: {text}", hint="Make the workspace writable, or use another."
+        )
+    return StoreError(f"{path} cannot be read as a database: {text}", hint=REBUILD_HINT)

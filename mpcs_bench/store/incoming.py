@@ -1,0 +1,240 @@
+"""Plans, states, results and rows as Arrow tables, ready to be loaded in bulk."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any
+
+import pyarrow as pa
+
+from mpcs_bench.errors import StoreError
+from mpcs_bench.protocol.canonical import canonical_json, digest
+from mpcs_bench.records import AXES, CellAxes, PlannedCell, PlanRecord, Result, StageState
+from mpcs_bench.records.files import TABLE_FILES
+from mpcs_bench.store.rows import ComparisonRow, PublishedValue
+
+_TEXT, _INT, _BIG, _REAL = pa.string(), pa.int32(), pa.int64(), pa.float64()
+_TIME = pa.timestamp("us")
+
+_AXIS_TYPES: Mapping[str, Any] = {
+    "train_magnification": _INT,
+    "label_fraction": _REAL,
+    "fold": _INT,
+    "split_seed": _BIG,
+    "seed": _BIG,
+    "replicate": _INT,
+}
+CELLS = pa.schema(
+    [
+        ("line", _INT),
+        ("protocol", _TEXT),
+        ("experiment", _TEXT),
+        ("label", _TEXT),
+        ("position", _INT),
+        ("identity", _TEXT),
+        ("key", _TEXT),
+        ("symbolic", _TEXT),
+        *[(name, _AXIS_TYPES.get(name, _TEXT)) for name in AXES],
+        ("fingerprint", _TEXT),
+        ("split_hash", _TEXT),
+        ("conditions", _TEXT),
+        ("condition_hash", _TEXT),
+        ("upstream", _TEXT),
+    ]
+)
+PLANS = pa.schema(
+    [
+        ("protocol", _TEXT),
+        ("title", _TEXT),
+        ("scale", _TEXT),
+        ("baseline", _TEXT),
+        ("notes", pa.list_(_TEXT)),
+        ("planned_at", _TIME),
+    ]
+)
+STATES = pa.schema(
+    [
+        *[(name, _TEXT) for name in ("key", "symbolic", "state", "reason", "error", "traceback")],
+        ("pid", _BIG),
+        ("host", _TEXT),
+        ("started", _TIME),
+        ("updated", _TIME),
+    ]
+)
+RESULTS = pa.schema(
+    [
+        *[(name, _TEXT) for name in ("key", "kind", "symbolic")],
+        ("stage_version", _INT),
+        *[(name, _TEXT) for name in ("spec", "environment", "timings", "notes")],
+        ("finished", _TIME),
+        ("seconds", _REAL),
+        *[(f"{name}_file", _TEXT) for name in TABLE_FILES],
+    ]
+)
+COMPARISONS = pa.schema(
+    [
+        *[(name, _TEXT) for name in ("protocol", "baseline", "candidate", "metric")],
+        ("magnification", _INT),
+        ("unit", _TEXT),
+        ("method", _TEXT),
+        ("n", _BIG),
+        *[
+            (name, _REAL)
+            for name in (
+                "mean_difference",
+                "interval_low",
+                "interval_high",
+                "statistic",
+                "p",
+                "p_adjusted",
+                "smallest_p",
+            )
+        ],
+        ("note", _TEXT),
+        ("computed_at", _TIME),
+    ]
+)
+PUBLISHED = pa.schema(
+    [
+        *[(name, _TEXT) for name in ("source", "table_id", "row_id", "column_id", "dataset")],
+        *[(name, _TEXT) for name in ("encoder", "method", "experiment", "metric", "part")],
+        ("magnification", _INT),
+        ("label_fraction", _REAL),
+        ("printed", _TEXT),
+        ("mean", _REAL),
+        ("sd", _REAL),
+    ]
+)
+
+
+def plans_table(plans: Iterable[PlanRecord]) -> Any:
+    """Return one row per plan."""
+    rows = [
+        {
+            "protocol": plan.protocol,
+            "title": plan.title,
+            "scale": plan.scale,
+            "baseline": plan.baseline,
+            "notes": list(plan.notes),
+            "planned_at": utc(plan.planned_at),
+        }
+        for plan in plans
+    ]
+    return pa.Table.from_pylist(rows, schema=PLANS)
+
+
+def planned_cells_table(plans: Iterable[PlanRecord]) -> Any:
+    """Return one row per cell and protocol."""
+    return _cells(_planned(plan, cell) for plan in plans for cell in plan.cells)
+
+
+def result_cells_table(results: Iterable[Result]) -> Any:
+    """Return one row per result that is a cell's own."""
+    return _cells(
+        _cell_row(result.key, result.spec.symbolic, axes)
+        for result in results
+        if (axes := result.axes) is not None
+    )
+
+
+def states_table(states: Iterable[StageState]) -> Any:
+    """Return one row per stage; the last state wins where a stage comes twice."""
+    rows = {}
+    for state in states:
+        row = asdict(state)
+        row.pop("pid_started")
+        rows[state.key] = row | {"started": utc(state.started), "updated": utc(state.updated)}
+    return pa.Table.from_pylist(list(rows.values()), schema=STATES)
+
+
+def results_table(results: Sequence[Result]) -> Any:
+    """Return one row per result, with the paths of its tables."""
+    rows = [
+        {
+            "key": result.key,
+            "kind": result.spec.kind,
+            "symbolic": result.spec.symbolic,
+            "stage_version": result.spec.stage_version,
+            "spec": json.dumps(result.spec.spec, sort_keys=True),
+            "environment": json.dumps(result.manifest.environment, sort_keys=True),
+            "timings": json.dumps(result.manifest.timings, sort_keys=True),
+            "notes": json.dumps(result.manifest.notes, sort_keys=True),
+            "finished": utc(result.manifest.created),
+            "seconds": result.manifest.timings.get("seconds"),
+            **{f"{name}_file": str(result.path / file) for name, file in TABLE_FILES.items()},
+        }
+        for result in results
+    ]
+    return pa.Table.from_pylist(rows, schema=RESULTS)
+
+
+def comparisons_table(rows: Iterable[ComparisonRow]) -> Any:
+    """Return the rows of a comparison; its time is converted to UTC."""
+    listed = [asdict(row) | {"computed_at": _utc_of(row.computed_at)} for row in rows]
+    return pa.Table.from_pylist(listed, schema=COMPARISONS)
+
+
+def published_table(rows: Iterable[PublishedValue]) -> Any:
+    """Return published values as a table."""
+    return pa.Table.from_pylist([asdict(row) for row in rows], schema=PUBLISHED)
+
+
+def utc(text: str | None) -> datetime | None:
+    """Read ISO 8601 as a UTC time without zone; text without a zone is UTC already.
+
+    Raises StoreError where the text is no time.
+    """
+    if text is None:
+        return None
+    try:
+        return _utc_of(datetime.fromisoformat(text))
+    except ValueError as error:
+        raise StoreError(f"'{text}' is not a time in ISO 8601.") from error
+
+
+def _utc_of(time: datetime) -> datetime:
+    return time if time.tzinfo is None else time.astimezone(UTC).replace(tzinfo=None)
+
+
+def _planned(plan: PlanRecord, cell: PlannedCell) -> dict[str, Any]:
+    axes = CellAxes.of(cell.axes, f"cell {cell.symbolic} of {plan.protocol}")
+    row = _cell_row(cell.key, cell.symbolic, axes)
+    membership = {
+        "protocol": plan.protocol,
+        "experiment": cell.experiment,
+        "label": cell.label,
+        "position": cell.position,
+        "upstream": json.dumps(list(cell.stages)),
+    }
+    data = {
+        "dataset": cell.dataset or axes.dataset,
+        "fingerprint": cell.fingerprint or axes.fingerprint,
+        "split_hash": cell.split_hash or axes.split_hash,
+    }
+    return row | membership | data | _conditions(cell.conditions or axes.conditions or {})
+
+
+def _cell_row(key: str | None, symbolic: str, axes: CellAxes) -> dict[str, Any]:
+    row = {name: getattr(axes, name) for name in AXES}
+    return {
+        **row,
+        "train_magnification": axes.train_magnification or 0,
+        "identity": f"unresolved:{symbolic}" if key is None else key,
+        "key": key,
+        "symbolic": symbolic,
+        "fingerprint": axes.fingerprint,
+        "split_hash": axes.split_hash,
+        **({} if axes.conditions is None else _conditions(axes.conditions)),
+    }
+
+
+def _conditions(conditions: Mapping[str, Any]) -> dict[str, str]:
+    return {"conditions": canonical_json(conditions), "condition_hash": digest(conditions)}
+
+
+def _cells(rows: Iterable[dict[str, Any]]) -> Any:
+    numbered = [row | {"line": line} for line, row in enumerate(rows)]
+    return pa.Table.from_pylist(numbered, schema=CELLS)

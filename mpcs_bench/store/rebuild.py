@@ -1,0 +1,172 @@
+"""Make the database again from the files of the workspace."""
+
+from __future__ import annotations
+
+import errno
+import os
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import duckdb
+import pyarrow.parquet as pq
+
+from mpcs_bench.errors import StoreError
+from mpcs_bench.records import list_results, read_plans, read_states, sweep_temporaries
+from mpcs_bench.records.atomic_write import cannot_write, fsync_file, fsync_folder
+from mpcs_bench.records.process import unique_token
+from mpcs_bench.store.checked import whole_results
+from mpcs_bench.store.connection import Retry, busy, translated
+from mpcs_bench.store.ingest import load_plans, load_results, load_samples, load_states
+from mpcs_bench.store.rows import CommitReport, SampleSource
+from mpcs_bench.store.schema import create_schema
+from mpcs_bench.store.statements import statement
+
+DATABASE = "bench.duckdb"
+_AT_ONCE = 500  # results per step: bounds the memory, costs nothing
+_DEFAULT = Retry()
+
+
+def rebuild(workspace: Path, retry: Retry = _DEFAULT) -> CommitReport:
+    """Make `bench.duckdb` of `workspace` from results/, states/, plans/ and cache/index/.
+
+    An old database, readable or not, stays until the new one is complete, and is locked until
+    then: commits of other processes find it busy and keep their results on disk. Where there was
+    none and another process was faster, its database is kept. Comparisons and published values
+    are not on disk: compute and load them again. Damaged results are left out and reported.
+
+    Raises StoreBusy where the old database is held open by someone else, StoreError where the
+    workspace cannot be written. No connection of this process may be open on it.
+    """
+    path = workspace / DATABASE
+    _check_path(path)
+    sweep_temporaries(workspace)
+    temporary = workspace / f".tmp-{DATABASE}-{os.getpid()}-{unique_token()}"
+    try:
+        workspace.mkdir(parents=True, exist_ok=True)
+        with _held(path, retry) as stands:
+            report = _build(temporary, workspace)
+            fsync_file(temporary)
+            _install(temporary, path, replace=stands)
+            fsync_folder(workspace)
+    except OSError as error:
+        raise cannot_write(path, error) from error
+    finally:
+        for leftover in (temporary, _log_of(temporary)):
+            leftover.unlink(missing_ok=True)
+    return report
+
+
+def _check_path(path: Path) -> None:
+    # DuckDB takes what follows for the parameters of an address, and loses its log.
+    if "?" in str(path):
+        raise StoreError(
+            f"A database cannot be in a folder with '?' in its name: {path.parent}.",
+            hint="Choose another folder with --workspace.",
+        )
+
+
+def _build(temporary: Path, workspace: Path) -> CommitReport:
+    folder = workspace / "results"
+    paths = [folder / key for key in list_results(folder)]
+    added: list[str] = []
+    damaged: dict[Path, tuple[str, ...]] = {}
+    with (
+        translated(f"Cannot build {temporary}", "Free space there, then run again."),
+        closing(duckdb.connect(str(temporary))) as connection,
+    ):
+        connection.begin()
+        create_schema(connection)
+        load_plans(connection, read_plans(workspace))
+        load_states(connection, list(read_states(workspace).values()))
+        for start in range(0, len(paths), _AT_ONCE):
+            results, bad = whole_results(paths[start : start + _AT_ONCE])
+            added += load_results(connection, results)
+            damaged |= bad
+        load_samples(connection, _sample_sources(workspace, connection))
+        connection.execute(statement("sweep"))
+        connection.commit()
+        connection.execute("CHECKPOINT")
+    return CommitReport(added=tuple(added), damaged=damaged)
+
+
+def _sample_sources(workspace: Path, connection: duckdb.DuckDBPyConnection) -> list[SampleSource]:
+    # The name of a data set is not in its index; the cells that use it know it.
+    rows = connection.execute(
+        "SELECT fingerprint, min(dataset) FROM cell WHERE fingerprint IS NOT NULL GROUP BY ALL"
+    ).fetchall()
+    names = dict(rows)
+    files = sorted((workspace / "cache" / "index").glob("[!.]*.parquet"))
+    return [
+        SampleSource(file.stem, file, names.get(file.stem) or _name_inside(file)) for file in files
+    ]
+
+
+def _name_inside(file: Path) -> str | None:
+    metadata = pq.read_schema(file).metadata or {}
+    name = metadata.get(b"dataset")
+    return None if name is None else name.decode()
+
+
+@contextmanager
+def _held(path: Path, retry: Retry) -> Iterator[bool]:
+    """Hold the lock that DuckDB takes on an open database; False where there is no file."""
+    if not path.exists():
+        yield False
+        return
+    with path.open("rb+") as file:
+        for delay in _tries(retry):
+            if _lock(file.fileno()):
+                break
+            time.sleep(delay)
+        else:
+            raise busy(path, _holder(path))
+        yield True
+
+
+def _tries(retry: Retry) -> Iterator[float]:
+    yield 0.0
+    yield from retry.delays()
+
+
+def _lock(descriptor: int) -> bool:
+    try:
+        import fcntl
+    except ImportError:  # Windows: an open file cannot be replaced there, which protects as well
+        return True
+    try:
+        fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno in (errno.EACCES, errno.EAGAIN):
+            return False
+        raise
+    return True
+
+
+def _holder(path: Path) -> str:
+    # DuckDB asks the system who holds the lock, before it looks at the file.
+    try:
+        duckdb.connect(str(path)).close()
+    except duckdb.Error as error:
+        return str(error)
+    return ""
+
+
+def _install(temporary: Path, path: Path, *, replace: bool) -> None:
+    # A log that outlives its database would be replayed into the new one. Should we end between
+    # these two steps, the old database lacks its last commits, whose results are on disk.
+    _log_of(path).unlink(missing_ok=True)
+    if replace:
+        temporary.replace(path)
+        return
+    try:
+        path.hardlink_to(temporary)
+    except FileExistsError:
+        return
+    except OSError:  # a file system without hard links
+        temporary.replace(path)
+
+
+def _log_of(path: Path) -> Path:
+    return path.with_name(path.name + ".wal")

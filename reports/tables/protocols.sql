@@ -1,0 +1,2 @@
+-- The protocols that this workspace knows, and what goes with their tables.
+SELECT protocol, notes FROM protocols ORDER BY protocol

@@ -1,0 +1,1 @@
+"""Sample index, pixels decoded once, splits, leakage audit, sets, augmentation."""

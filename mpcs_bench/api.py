@@ -1,0 +1,241 @@
+"""The Python face of the command line: load, plan, run, connect, report."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mpcs_bench.errors import BenchError, DataError, PluginError, did_you_mean
+from mpcs_bench.shipped import folder
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+    from mpcs_bench.engine.plan import Plan
+    from mpcs_bench.engine.running import Observer, Outcome
+    from mpcs_bench.engine.workspace import Workspace
+    from mpcs_bench.protocol.cells import Cell
+    from mpcs_bench.protocol.load import LoadedProtocol
+    from mpcs_bench.registry.registry import Registry
+    from mpcs_bench.report.model import Report
+    from mpcs_bench.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How protocols are read and run; the defaults are those of the command line.
+
+    `overlays` are names or paths; `assignments` are `a.b=c`; `only` maps an axis to the values to
+    keep; `data_roots` data set names to folders; `plugins` are plugin files; `trust` lets a
+    protocol's own `plugins:` list run. `jobs` None: one per core (CPU), one (GPU).
+    """
+
+    overlays: tuple[str, ...] = ()
+    assignments: tuple[str, ...] = ()
+    only: Mapping[str, set[str]] = field(default_factory=dict)
+    data_roots: Mapping[str, str] = field(default_factory=dict)
+    plugins: tuple[Path, ...] = ()
+    trust: bool = False
+    device: str = "auto"
+    jobs: int | None = None
+    keep_weights: bool = False
+
+
+DEFAULTS = Options()
+
+
+def protocol_folders() -> list[Path]:
+    """Return where protocols are looked for by name: the shipped ones, then installed packages'."""
+    from importlib.metadata import entry_points
+    from importlib.resources import files
+
+    folders = [folder("protocols")]
+    for entry in entry_points(group="mpcs_bench.protocols"):
+        place = Path(str(files(entry.value.partition(":")[0]))) / entry.value.partition(":")[2]
+        if place.is_dir():
+            folders.append(place)
+    return folders
+
+
+def load(reference: str, options: Options = DEFAULTS) -> LoadedProtocol:
+    """Load and validate one protocol, by name or path. Raises ProtocolError."""
+    from mpcs_bench.protocol.load import load as load_protocol
+
+    return load_protocol(
+        reference,
+        protocol_folders(),
+        overlays=options.overlays,
+        assignments=options.assignments,
+        data_roots=options.data_roots,
+    )
+
+
+def plugin_files(protocols: Sequence[LoadedProtocol], options: Options) -> list[Path]:
+    """Return the plugin files of `options` and, where trusted, of the protocols.
+
+    Raises PluginError where a protocol names one and is not trusted: it would run its code.
+    """
+    files = [Path(path) for path in options.plugins]
+    for loaded in protocols:
+        for name in loaded.protocol.plugins:
+            path = (loaded.path.parent / name).resolve()
+            if not options.trust:
+                raise PluginError(
+                    f"The protocol names the plugin file '{name}', which is code that would run.",
+                    location=loaded.document.locate(["plugins"]),
+                    hint="Read it; then allow it with --trust.",
+                )
+            files.append(path)
+    return files
+
+
+def registry(files: Sequence[Path] = ()) -> Registry:
+    """Return the registry of installed plugins and plugin files."""
+    from mpcs_bench.registry.registry import Registry
+
+    return Registry.discover(files)
+
+
+def expand(
+    protocols: Sequence[LoadedProtocol], plugins: Registry, options: Options = DEFAULTS
+) -> list[Cell]:
+    """Return the cells of the protocols that `options.only` keeps.
+
+    Raises ProtocolError, and BenchError where `only` names an unknown axis or keeps nothing.
+    """
+    from mpcs_bench.engine.catalogue import RegistryCatalogue
+    from mpcs_bench.engine.plan import filter_cells
+    from mpcs_bench.protocol.cells import LIGHT_AXES
+    from mpcs_bench.protocol.expand import ALIASES
+    from mpcs_bench.protocol.expand import expand as expand_protocol
+
+    names = [loaded.protocol.name for loaded in protocols]
+    for name in names:
+        if names.count(name) > 1:
+            raise BenchError(f"Two of the protocols are called '{name}'.", hint="Rename one.")
+    catalogue = RegistryCatalogue(plugins)
+    cells = [cell for loaded in protocols for cell in expand_protocol(loaded, catalogue)]
+    known = ["experiment", *LIGHT_AXES, *ALIASES]
+    for axis in options.only:
+        if axis not in known:
+            raise BenchError(
+                f"--only: there is no axis '{axis}'.{did_you_mean(axis, known)}",
+                hint=f"Axes: {', '.join(known)}.",
+            )
+    kept = filter_cells(cells, dict(options.only))
+    if not kept:
+        wanted = ", ".join(f"{name}={'|'.join(sorted(v))}" for name, v in options.only.items())
+        raise BenchError(
+            f"--only {wanted} keeps none of {len(cells)} cells.",
+            hint="`mpcs-bench plan PROTOCOL --json` lists the cells and their axes.",
+        )
+    return kept
+
+
+def plan(
+    references: Sequence[str],
+    workspace: Workspace,
+    options: Options = DEFAULTS,
+    *,
+    observer: Observer | None = None,
+) -> Plan:
+    """Plan protocols for a workspace: generates and decodes data where needed, trains nothing.
+
+    Raises BenchError for anything that is there and cannot be used; what is missing blocks.
+    """
+    import os
+
+    from mpcs_bench.engine.binding import Binder
+    from mpcs_bench.engine.device import resolve_device
+    from mpcs_bench.engine.planning import Planner
+
+    protocols = [load(reference, options) for reference in references]
+    files = plugin_files(protocols, options)
+    plugins = registry(files)
+    cells = expand(protocols, plugins, options)
+    workspace.create()
+    announce = observer.preparing if observer is not None else _silent
+    planner = Planner(
+        workspace=workspace,
+        registry=plugins,
+        binder=Binder(plugins, workspace, os.cpu_count() or 1, announce),
+        device=resolve_device(options.device),
+        keep_weights=options.keep_weights,
+        plugin_files=[str(path) for path in files],
+    )
+    return planner.plan(protocols, cells)
+
+
+def run(
+    references: Sequence[str],
+    workspace: Workspace,
+    options: Options = DEFAULTS,
+    *,
+    observer: Observer,
+) -> tuple[Plan, Outcome]:
+    """Plan and run protocols; returns the plan and what came of it.
+
+    The workspace is locked meanwhile. On KeyboardInterrupt finished results are kept and the
+    workspace can be resumed by running again.
+    """
+    from mpcs_bench.engine.device import resolve_device
+    from mpcs_bench.engine.running import Run, default_jobs
+
+    workspace.create()
+    with workspace.lock():
+        planned = plan(references, workspace, options, observer=observer)
+        threads = max((int(s.spec.spec.get("threads", 1)) for s in planned.stages), default=1)
+        jobs = options.jobs or default_jobs(resolve_device(options.device), threads)
+        outcome = Run(planned, workspace, jobs, observer).execute()
+    return planned, outcome
+
+
+def splits(
+    reference: str,
+    workspace: Workspace,
+    options: Options = DEFAULTS,
+    *,
+    observer: Observer | None = None,
+) -> dict[str, DataFrame]:
+    """Return fold, part, patient, sample and path of every sample, by data set of a protocol.
+
+    Raises DataError where a data set is not on this machine.
+    """
+    from mpcs_bench.data.index import SampleIndex
+    from mpcs_bench.data.splits import SplitTable, export_split
+
+    planned = plan([reference], workspace, options, observer=observer)
+    tables = {}
+    for stage in planned.stages:
+        if stage.job is None:
+            raise DataError(stage.reason)
+        index = SampleIndex.read(workspace.cache, stage.job.fingerprint)
+        table = SplitTable.read(workspace.cache, stage.job.split_hash)
+        tables[stage.spec.data.name] = export_split(table, index)
+    return tables
+
+
+def connect(workspace: Workspace) -> Store:
+    """Return the store of an existing workspace. Raises StoreError where there is none."""
+    from mpcs_bench.store import Store
+
+    workspace.require()
+    return Store(workspace.root)
+
+
+def report(workspace: Workspace, protocol: str) -> Report:
+    """Build the report of one protocol and store its comparisons in the table `comparison`."""
+    from mpcs_bench.report import build_report, comparison_rows
+    from mpcs_bench.store import ComparisonRow
+
+    store = connect(workspace)
+    with store.reader() as connection:
+        built = build_report(connection, protocol)
+    store.save_comparisons(ComparisonRow(**row) for row in comparison_rows(built))
+    return built
+
+
+def _silent(what: str, done: int, total: int) -> None:
+    """Nobody wants to know."""

@@ -1,0 +1,188 @@
+"""`plan` and `validate`: what would run and why, and whether it can."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from mpcs_bench import api
+from mpcs_bench.cli import options as cli
+from mpcs_bench.cli.output import print_json, print_table, stderr, stdout
+from mpcs_bench.cli.progress import observing
+
+if TYPE_CHECKING:
+    from mpcs_bench.engine.plan import Plan
+
+
+def plan(
+    protocols: cli.Protocols,
+    workspace: cli.WorkspaceFolder = cli.DEFAULT_WORKSPACE,
+    overlay: cli.Overlays = None,
+    scale: cli.Scale = None,
+    assign: cli.Assignments = None,
+    only: cli.Only = None,
+    data: cli.Data = None,
+    plugin: cli.Plugins = None,
+    trust: cli.Trust = False,
+    device: cli.Device = "auto",
+    as_json: cli.Json = False,
+) -> None:
+    """Show what would run, why, what is done, and what is blocked; trains nothing.
+
+    Data are drawn and decoded where needed: without them there are no keys.
+    """
+    planned = _plan(
+        protocols, workspace, overlay, scale, assign, only, data, plugin, trust=trust, device=device
+    )
+    if as_json:
+        print_json(_as_json(planned))
+        return
+    print_table(
+        ["status", "kind", "stage", "why"],
+        [
+            (stage.status, stage.spec.kind, stage.spec.symbolic, stage.reason)
+            for stage in planned.stages
+        ],
+    )
+    counts = ", ".join(f"{n} {kind}" for kind, n in planned.kinds().items())
+    stdout().print(
+        f"{len(planned.cells)} cells on {len(planned.stages)} stages ({counts}): "
+        f"{planned.count('run')} to run, {planned.count('done')} done, "
+        f"{planned.count('blocked')} blocked."
+    )
+    _remarks(planned)
+
+
+def validate(
+    protocols: cli.Protocols,
+    workspace: cli.WorkspaceFolder = cli.DEFAULT_WORKSPACE,
+    overlay: cli.Overlays = None,
+    scale: cli.Scale = None,
+    assign: cli.Assignments = None,
+    data: cli.Data = None,
+    plugin: cli.Plugins = None,
+    trust: cli.Trust = False,
+    as_json: cli.Json = False,
+) -> None:
+    """Check schema, plugins and parameters with file and line; and the split for leakage.
+
+    The split is checked where the data are at hand; what is missing is listed.
+    """
+    planned = _plan(
+        protocols, workspace, overlay, scale, assign, None, data, plugin, trust=trust, device="cpu"
+    )
+    blocked = _blocked(planned)
+    if as_json:
+        print_json(
+            {
+                "protocols": [loaded.protocol.name for loaded in planned.protocols],
+                "cells": len(planned.cells),
+                "findings": [_finding(finding) for finding in planned.findings],
+                "blocked": blocked,
+                "notices": list(planned.notices),
+            }
+        )
+        return
+    for loaded in planned.protocols:
+        cells = sum(item.cell.protocol == loaded.protocol.name for item in planned.cells)
+        stdout().print(f"{loaded.path}: valid, {cells} cells", markup=False, soft_wrap=True)
+    _remarks(planned)
+
+
+def _plan(
+    protocols: list[str],
+    workspace: Any,
+    overlay: list[str] | None,
+    scale: str | None,
+    assign: list[str] | None,
+    only: list[str] | None,
+    data: list[str] | None,
+    plugin: Any,
+    *,
+    trust: bool,
+    device: str,
+) -> Plan:
+    options = cli.read_options(
+        overlays=overlay,
+        scale=scale,
+        assignments=assign,
+        only=only,
+        data=data,
+        plugins=plugin,
+        trust=trust,
+        device=device,
+    )
+    with observing() as observer:
+        return api.plan(protocols, cli.workspace_at(workspace), options, observer=observer)
+
+
+def _as_json(planned: Plan) -> dict[str, Any]:
+    return {
+        "protocols": [loaded.protocol.name for loaded in planned.protocols],
+        "cells": len(planned.cells),
+        "stages": {
+            "total": len(planned.stages),
+            "by_kind": planned.kinds(),
+            "by_status": dict(Counter(stage.status for stage in planned.stages)),
+        },
+        "blocked": _blocked(planned),
+        "findings": [_finding(finding) for finding in planned.findings],
+        "notices": list(planned.notices),
+        "list": [
+            {
+                "status": stage.status,
+                "kind": stage.spec.kind,
+                "symbolic": stage.spec.symbolic,
+                "key": stage.key,
+                "reason": stage.reason,
+            }
+            for stage in planned.stages
+        ],
+        "cell_list": [
+            {
+                "protocol": item.cell.protocol,
+                "experiment": item.cell.experiment,
+                "symbolic": item.cell.symbolic,
+                "key": item.key,
+                "status": item.status,
+                **item.cell.names,
+                "fold": item.cell.axes.fold,
+                "seed": item.cell.axes.seed,
+                "train_magnification": item.cell.axes.train_magnification,
+                "label_fraction": item.cell.axes.label_fraction,
+            }
+            for item in planned.cells
+        ],
+    }
+
+
+def _blocked(planned: Plan) -> list[str]:
+    return list(dict.fromkeys(s.reason for s in planned.stages if s.status == "blocked"))
+
+
+def _finding(finding: Any) -> dict[str, Any]:
+    return {
+        "rule": finding.rule,
+        "severity": finding.severity,
+        "fold": finding.fold,
+        "message": finding.message,
+        "declared": finding.declared,
+    }
+
+
+def _remarks(planned: Plan) -> None:
+    from mpcs_bench.data.leakage import describe
+
+    console = stderr()
+
+    def say(text: str) -> None:
+        console.print(text, markup=False, soft_wrap=True)
+
+    said: dict[str, None] = {}
+    for finding in planned.findings:
+        mark = "declared" if finding.declared else finding.severity
+        said[f"{mark}: {describe(finding)}"] = None
+    for text in (*said, *planned.notices):
+        say(text)
+    for reason in _blocked(planned):
+        say(f"blocked: {reason}")

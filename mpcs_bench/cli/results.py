@@ -1,0 +1,120 @@
+"""`results`, `show`, `sql`, `export`: look at what a workspace holds."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from mpcs_bench import api
+from mpcs_bench.cli import options as cli
+from mpcs_bench.cli.output import print_json, print_table, stdout
+from mpcs_bench.errors import StoreError
+from mpcs_bench.shipped import folder
+
+Format = Literal["csv", "parquet", "json"]
+
+
+def results(
+    protocol: Annotated[list[str] | None, typer.Argument(help="Protocols; none: all.")] = None,
+    workspace: cli.WorkspaceFolder = cli.DEFAULT_WORKSPACE,
+    as_json: cli.Json = False,
+) -> None:
+    """List cells with their state and scores; JSON also carries a digest of all numbers."""
+    store = api.connect(cli.workspace_at(workspace))
+    query = (folder("reports") / "tables" / "results.sql").read_text(encoding="utf-8")
+    with store.reader() as connection:
+        found = connection.execute(query, {"protocols": protocol or None})
+        columns = [column[0] for column in found.description or []]
+        rows = found.fetchall()
+    if as_json:
+        print_json(
+            {
+                "digest": store.digest(protocol or None),
+                "cells": [dict(zip(columns, row, strict=True)) for row in rows],
+            }
+        )
+        return
+    print_table(columns, rows)
+
+
+def show(
+    cell: Annotated[str, typer.Argument(help="A cell's number, key (or its start), or id.")],
+    workspace: cli.WorkspaceFolder = cli.DEFAULT_WORKSPACE,
+    as_json: cli.Json = False,
+) -> None:
+    """Show one cell: its axes, conditions, metrics, and what it was made with."""
+    store = api.connect(cli.workspace_at(workspace))
+    tables = folder("reports") / "tables"
+    with store.reader() as connection:
+        found = connection.execute((tables / "find_cell.sql").read_text(), {"name": cell})
+        columns = [column[0] for column in found.description or []]
+        rows = found.fetchall()
+        if not rows:
+            raise StoreError(
+                f"The workspace holds no cell '{cell}'.", hint="`mpcs-bench results` lists them."
+            )
+        numbers = {row[columns.index("cell_id")] for row in rows}
+        if len(numbers) > 1:
+            raise StoreError(
+                f"'{cell}' names {len(numbers)} cells.", hint="Give the cell's number."
+            )
+        facts = dict(zip(columns, rows[0], strict=True))
+        metrics = connection.execute(
+            (tables / "cell_metrics.sql").read_text(), {"cell": facts["cell_id"]}
+        ).fetchall()
+    for name in ("conditions", "environment", "timings", "notes"):
+        facts[name] = json.loads(facts[name]) if isinstance(facts[name], str) else facts[name]
+    names = ("part", "test_magnification", "metric", "value", "n")
+    facts["metrics"] = [dict(zip(names, row, strict=True)) for row in metrics]
+    if as_json:
+        print_json(facts)
+        return
+    for name, value in facts.items():
+        if name != "metrics" and value is not None:
+            stdout().print(f"{name}: {_line(value)}", markup=False, soft_wrap=True)
+    print_table(names, metrics)
+
+
+def sql(
+    query: Annotated[str, typer.Argument(help="One SELECT over the public views.")],
+    workspace: cli.WorkspaceFolder = cli.DEFAULT_WORKSPACE,
+    as_json: cli.Json = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
+) -> None:
+    """Ask the database in SQL; it cannot write, neither tables nor files.
+
+    Views: cells, metrics, predictions, samples, history, stages, comparison, published.
+    """
+    columns, rows = api.connect(cli.workspace_at(workspace)).query(query)
+    if as_json:
+        print_json([dict(zip(columns, row, strict=True)) for row in rows])
+    elif as_csv:
+        import csv
+        import sys
+
+        writer = csv.writer(sys.stdout)
+        writer.writerow(columns)
+        writer.writerows(rows)
+    else:
+        print_table(columns, rows)
+
+
+def export(
+    name: Annotated[str, typer.Argument(help="A public view.")],
+    output: Annotated[Path, typer.Argument(help="The file to write.")],
+    kind: Annotated[Format, typer.Option("--format", help="csv, parquet or json.")] = "csv",
+    force: Annotated[bool, typer.Option("--force", help="Overwrite the file.")] = False,
+    workspace: cli.WorkspaceFolder = cli.DEFAULT_WORKSPACE,
+) -> None:
+    """Write a view of the database to a file."""
+    path = api.connect(cli.workspace_at(workspace)).export(name, kind, output, force=force)
+    stdout().print(f"Wrote {path}", markup=False, soft_wrap=True)
+
+
+def _line(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key}={_line(item)}" for key, item in value.items())
+    return str(value)

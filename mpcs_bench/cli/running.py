@@ -1,0 +1,147 @@
+"""`run`: plan, run, commit, report."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mpcs_bench import api
+from mpcs_bench.cli import options as cli
+from mpcs_bench.cli.output import print_json, stderr, stdout
+from mpcs_bench.cli.progress import observing
+from mpcs_bench.cli.reporting import write_pages
+from mpcs_bench.errors import ExitCode
+
+if TYPE_CHECKING:
+    from mpcs_bench.engine.plan import Plan
+    from mpcs_bench.engine.running import Outcome
+    from mpcs_bench.engine.workspace import Workspace
+
+
+def run(
+    protocols: cli.Protocols,
+    workspace: cli.WorkspaceFolder = cli.DEFAULT_WORKSPACE,
+    overlay: cli.Overlays = None,
+    scale: cli.Scale = None,
+    assign: cli.Assignments = None,
+    only: cli.Only = None,
+    data: cli.Data = None,
+    plugin: cli.Plugins = None,
+    trust: cli.Trust = False,
+    device: cli.Device = "auto",
+    jobs: Annotated[
+        int | None, typer.Option("--jobs", "-j", min=1, help="Stages at once (default: by cores).")
+    ] = None,
+    keep_weights: Annotated[
+        bool, typer.Option("--keep-weights", help="Store fine-tuned weights too.")
+    ] = False,
+    as_json: cli.Json = False,
+) -> None:
+    """Run protocols to their report. What is done already is not run again.
+
+    Ctrl-C keeps what is finished; the same command goes on from there.
+    """
+    options = cli.read_options(
+        overlays=overlay,
+        scale=scale,
+        assignments=assign,
+        only=only,
+        data=data,
+        plugins=plugin,
+        trust=trust,
+        device=device,
+        jobs=jobs,
+        keep_weights=keep_weights,
+    )
+    place = cli.workspace_at(workspace)
+    with observing() as observer, _terminating():
+        planned, outcome = api.run(protocols, place, options, observer=observer)
+    _finish(planned, outcome, place, as_json=as_json)
+
+
+def _finish(planned: Plan, outcome: Outcome, workspace: Workspace, *, as_json: bool) -> None:
+    names = [loaded.protocol.name for loaded in planned.protocols]
+    produced = outcome.done + outcome.already
+    pages = write_pages(workspace, names, show=not as_json) if produced else {}
+    summary = _summary(planned, outcome)
+    if as_json:
+        print_json(summary | {"reports": pages})
+    else:
+        for paths in pages.values():
+            stdout().print(f"Report: {paths[0]}", markup=False, soft_wrap=True)
+        _say(planned, outcome, workspace)
+    raise typer.Exit(_exit_code(outcome))
+
+
+def _summary(planned: Plan, outcome: Outcome) -> dict[str, Any]:
+    return {
+        "protocols": [loaded.protocol.name for loaded in planned.protocols],
+        "cells": len(planned.cells),
+        "stages": {
+            "total": len(planned.stages),
+            "ran": outcome.done,
+            "already_done": outcome.already,
+            "failed": len(outcome.failed),
+            "waiting": outcome.waiting,
+            "blocked": outcome.blocked,
+        },
+        "failures": outcome.failed,
+        "uncommitted": outcome.uncommitted,
+        "notices": list(planned.notices),
+    }
+
+
+def _say(planned: Plan, outcome: Outcome, workspace: Workspace) -> None:
+    console = stderr()
+
+    def say(text: str) -> None:
+        console.print(text, markup=False, soft_wrap=True)
+
+    for notice in planned.notices:
+        say(notice)
+    if not outcome.done and not outcome.failed and outcome.already and not outcome.blocked:
+        say(f"Nothing to run: all {outcome.already} stages are done in {workspace.root}.")
+    else:
+        say(
+            f"{outcome.done} stages ran, {outcome.already} were done before, "
+            f"{len(outcome.failed)} failed, {outcome.waiting} wait for failed ones, "
+            f"{outcome.blocked} are blocked."
+        )
+    for symbolic, error in outcome.failed.items():
+        say(f"failed: {symbolic}\n  {error}")
+    for reason in dict.fromkeys(s.reason for s in planned.stages if s.status == "blocked"):
+        say(f"blocked: {reason}")
+    if outcome.uncommitted:
+        say(
+            f"{outcome.uncommitted} results are on disk and not in the database, which is held "
+            "open by another process. Close it and run the same command again."
+        )
+
+
+def _exit_code(outcome: Outcome) -> ExitCode:
+    if outcome.failed:
+        return ExitCode.CELL_FAILED
+    if not outcome.done and not outcome.already:
+        return ExitCode.NOTHING_RAN
+    if outcome.blocked or outcome.uncommitted:
+        return ExitCode.USAGE
+    return ExitCode.OK
+
+
+@contextmanager
+def _terminating() -> Iterator[None]:
+    """Treat SIGTERM (a scheduler's preemption) as Ctrl-C."""
+
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

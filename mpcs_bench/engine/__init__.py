@@ -1,0 +1,1 @@
+"""From cells to results: keys, plan, worker processes, commits, resume."""

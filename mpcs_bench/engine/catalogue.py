@@ -1,0 +1,24 @@
+"""What expansion asks of the registry."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from mpcs_bench.registry.dataset import Dataset
+from mpcs_bench.registry.plugin import Kind
+from mpcs_bench.registry.registry import Registry
+
+
+class RegistryCatalogue:
+    """A registry as `protocol.expand` sees it."""
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+
+    def identity(self, kind: str, reference: str, params: dict[str, Any]) -> dict[str, Any]:
+        """Return the plugin's identity; raises PluginError, ParamsError."""
+        return self._registry.resolve(cast(Kind, kind), reference, params).identity()
+
+    def magnifications(self, reference: str) -> tuple[int, ...]:
+        """Return the magnifications that a data set declares."""
+        return cast(type[Dataset], self._registry.get("dataset", reference).cls).magnifications

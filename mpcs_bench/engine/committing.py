@@ -1,0 +1,144 @@
+"""The one committer: whatever cannot be committed now waits on disk, and is tried again."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+
+from mpcs_bench.engine.plan import Plan
+from mpcs_bench.records import PlannedCell, PlanRecord, StageState, write_plan, write_state
+from mpcs_bench.store import Retry, SampleSource, Store, StoreBusy
+
+IN_PASSING = Retry(wait=1.0)
+"""How long a commit in the middle of a run waits for the database."""
+
+AT_THE_END = Retry(wait=30.0)
+
+PAUSE = 5.0
+"""Seconds between two tries while somebody else holds the database."""
+
+
+class Committer:
+    """Puts plans, states and results into the database as they come.
+
+    Files come first: a plan, a state or a result is on disk before the database hears of it, so
+    a busy database costs nothing but delay.
+    """
+
+    def __init__(self, workspace: Path, note: Callable[[str], None]) -> None:
+        self._workspace, self._note = workspace, note
+        self._plans: list[PlanRecord] = []
+        self._samples: list[SampleSource] = []
+        self._states: dict[str, StageState] = {}
+        self._results: dict[str, Path] = {}
+        self._next_try = 0.0
+        self._told: int | None = None
+
+    def plan(self, plan: Plan) -> None:
+        """Write the plan files and queue them, with the sample indexes they rest on."""
+        for record in plan_records(plan):
+            write_plan(self._workspace, record)
+            self._plans.append(record)
+        index = self._workspace / "cache" / "index"
+        for name, fingerprint in plan.samples:
+            path = index / f"{fingerprint}.parquet"
+            self._samples.append(SampleSource(fingerprint, path, name))
+
+    def state(self, state: StageState) -> None:
+        """Write a state file and queue it."""
+        write_state(self._workspace, state)
+        self._states[state.key] = state
+
+    def result(self, folder: Path) -> None:
+        """Queue a result folder."""
+        self._results[folder.name] = folder
+
+    def adopt(self, keys: Iterable[str]) -> None:
+        """Queue those of the results `keys` on disk that the database does not hold yet."""
+        wanted = set(keys)
+        try:
+            folders = Store(self._workspace, IN_PASSING).uncommitted()
+        except StoreBusy:
+            folders = [self._workspace / "results" / key for key in wanted]
+        for folder in folders:
+            if folder.name in wanted:
+                self.result(folder)
+
+    @property
+    def waiting(self) -> int:
+        """How many results are on disk and not in the database."""
+        return len(self._results)
+
+    def flush(self, *, final: bool = False) -> bool:
+        """Commit all that waits; returns False where the database is somebody else's.
+
+        `final` waits longer, and tries even where it has just been tried.
+        """
+        if not (self._plans or self._states or self._results):
+            return True
+        if not final and time.monotonic() < self._next_try:
+            return False
+        store = Store(self._workspace, AT_THE_END if final else IN_PASSING)
+        try:
+            report = store.commit(
+                plans=self._plans,
+                states=self._states.values(),
+                results=self._results.values(),
+                samples=self._samples,
+            )
+        except StoreBusy as busy:
+            self._next_try = time.monotonic() + PAUSE
+            if busy.pid != self._told or final:
+                self._told = busy.pid
+                self._note(f"{busy.message} Results wait on disk and nothing is lost.")
+            return False
+        for folder, problems in report.damaged.items():
+            self._note(f"The result {folder} is damaged and was left out: {'; '.join(problems)}.")
+        self._plans.clear()
+        self._samples.clear()
+        self._states.clear()
+        self._results.clear()
+        return True
+
+
+def plan_records(plan: Plan) -> list[PlanRecord]:
+    """Return one record per protocol, as `plans/<protocol>.json` keeps it."""
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    records = []
+    for loaded in plan.protocols:
+        protocol = loaded.protocol
+        cells = tuple(
+            PlannedCell(
+                key=item.key,
+                position=item.cell.position,
+                experiment=item.cell.experiment,
+                label=item.cell.label,
+                axes=item.cell.names | _light_axes(item.cell.axes),
+                symbolic=item.cell.symbolic,
+                conditions=item.conditions,
+                dataset=item.cell.names["dataset"],
+                fingerprint=item.fingerprint,
+                split_hash=item.split_hash,
+                stages=item.stages,
+            )
+            for item in plan.cells
+            if item.cell.protocol == protocol.name
+        )
+        records.append(
+            PlanRecord(
+                protocol=protocol.name,
+                title=protocol.title or protocol.name,
+                scale=protocol.scale,
+                baseline=protocol.report.baseline,
+                planned_at=now,
+                cells=cells,
+                notes=protocol.report.notes,
+            )
+        )
+    return records
+
+
+def _light_axes(axes: object) -> dict[str, object]:
+    return {name: getattr(axes, name) for name in axes.__dataclass_fields__}  # type: ignore[attr-defined]

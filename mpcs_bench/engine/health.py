@@ -1,0 +1,121 @@
+"""What this machine can do, and what is missing: the facts behind `doctor`."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any, Literal
+
+from mpcs_bench.engine.workspace import Workspace
+from mpcs_bench.errors import BenchError
+
+Level = Literal["ok", "note", "wrong"]
+GIB = 2**30
+
+
+@dataclass(frozen=True, slots=True)
+class HealthFinding:
+    """One thing that was looked at, what was found, and what to do about it."""
+
+    level: Level
+    what: str
+    found: str
+    advice: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values."""
+        return asdict(self)
+
+
+def examine(workspace: Workspace) -> list[HealthFinding]:
+    """Look at packages, device, threads, disk, plugins and the workspace."""
+    return [*_packages(), *_device(), *_cores(), *_disk(workspace), *_plugins(), *_store(workspace)]
+
+
+def _packages() -> Iterator[HealthFinding]:
+    for name in ("torch", "torchvision", "timm", "duckdb", "imagecodecs", "opencv-python-headless"):
+        try:
+            yield HealthFinding("ok", name, version(name))
+        except PackageNotFoundError:
+            yield HealthFinding("wrong", name, "not installed", f"pip install {name}")
+
+
+def _device() -> Iterator[HealthFinding]:
+    import torch
+
+    if not torch.cuda.is_available():
+        yield HealthFinding(
+            "note", "device", "no CUDA device", "Full-size protocols need a GPU; small ones do not."
+        )
+        return
+    for number in range(torch.cuda.device_count()):
+        properties = torch.cuda.get_device_properties(number)
+        memory = properties.total_memory / GIB
+        yield HealthFinding("ok", f"cuda:{number}", f"{properties.name}, {memory:.0f} GiB")
+
+
+def _cores() -> Iterator[HealthFinding]:
+    cores = os.cpu_count() or 1
+    yield HealthFinding("ok", "cores", f"{cores}: {cores} stages at once on the CPU")
+    threads = os.environ.get("OMP_NUM_THREADS")
+    if threads is not None:
+        yield HealthFinding(
+            "note", "OMP_NUM_THREADS", threads, "Workers set their own: protocols say `threads`."
+        )
+
+
+def _disk(workspace: Workspace) -> Iterator[HealthFinding]:
+    place = workspace.root if workspace.root.is_dir() else workspace.root.absolute().parent
+    if not place.is_dir():
+        yield HealthFinding("wrong", "workspace", f"{place} is no folder", "Use --workspace.")
+        return
+    free = shutil.disk_usage(place).free / GIB
+    level: Level = "ok" if free >= 10 else "note"
+    advice = "" if free >= 10 else "BreakHis decodes to 7.6 GB once."
+    yield HealthFinding(level, "free disk", f"{free:.1f} GiB at {place}", advice)
+
+
+def _plugins() -> Iterator[HealthFinding]:
+    from mpcs_bench.registry.registry import Registry
+
+    entries = Registry.discover().entries()
+    broken = [entry for entry in entries if entry.reason is not None]
+    yield HealthFinding("ok", "plugins", f"{len(entries) - len(broken)} work")
+    for entry in broken:
+        advice = f"mpcs-bench plugins show {entry.full_name}"
+        yield HealthFinding("wrong", f"plugin {entry.full_name}", str(entry.reason), advice)
+
+
+def _store(workspace: Workspace) -> Iterator[HealthFinding]:
+    from mpcs_bench.records import check_result, list_results
+    from mpcs_bench.store import Store
+
+    if not workspace.root.is_dir():
+        yield HealthFinding("note", "workspace", f"none at {workspace.root} yet")
+        return
+    try:
+        workspace.create()
+    except BenchError as error:
+        yield HealthFinding("wrong", "workspace", error.message, error.hint or "")
+        return
+    keys = list_results(workspace.results)
+    damaged = [key for key in keys if check_result(workspace.results / key)]
+    yield HealthFinding("ok", "results", f"{len(keys) - len(damaged)} whole on disk")
+    for key in damaged:
+        problems = "; ".join(check_result(workspace.results / key))
+        yield HealthFinding(
+            "wrong", f"result {key[:12]}", problems, "Remove its folder; the stage runs again."
+        )
+    try:
+        waiting = Store(workspace.root).uncommitted()
+    except BenchError as error:
+        yield HealthFinding("wrong", "database", error.message, error.hint or "")
+        return
+    if waiting:
+        advice = "Run the protocol again: they are committed first."
+        yield HealthFinding("note", "database", f"{len(waiting)} results wait", advice)
+    else:
+        yield HealthFinding("ok", "database", "holds every result")

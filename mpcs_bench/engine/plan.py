@@ -1,0 +1,87 @@
+"""The plan: which stages and cells there are, which will run and why, which are blocked."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from mpcs_bench.data.leakage import Finding
+from mpcs_bench.protocol.cells import Cell, StageSpec
+from mpcs_bench.protocol.load import LoadedProtocol
+from mpcs_bench.stages.job import StageJob
+
+Status = Literal["done", "run", "blocked"]
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedStage:
+    """A stage and what will become of it.
+
+    `key` and `job` are None where the stage is blocked; `reason` says why it runs (new, code,
+    params, data, failed, interrupted), or what is missing and how to supply it.
+    """
+
+    spec: StageSpec
+    status: Status
+    reason: str
+    key: str | None = None
+    job: StageJob | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PlanCell:
+    """A cell and the key of the stage that gives its numbers (None: blocked)."""
+
+    cell: Cell
+    key: str | None
+    status: Status
+    conditions: dict[str, object]
+    fingerprint: str | None = None
+    split_hash: str | None = None
+    stages: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """All stages, upstream before downstream, and all cells, by protocol.
+
+    `notices` are sentences on what takes part and what does not; `findings` those of the leakage
+    audit. Neither stops a run.
+    """
+
+    protocols: tuple[LoadedProtocol, ...]
+    cells: tuple[PlanCell, ...]
+    stages: tuple[PlannedStage, ...]
+    findings: tuple[Finding, ...] = ()
+    notices: tuple[str, ...] = ()
+    samples: tuple[tuple[str, str], ...] = field(default=())
+    """(data set name, fingerprint) of every index in use."""
+
+    def count(self, status: Status) -> int:
+        """Return how many stages have this status."""
+        return sum(stage.status == status for stage in self.stages)
+
+    def kinds(self) -> dict[str, int]:
+        """Return the number of stages by kind."""
+        return dict(Counter(stage.spec.kind for stage in self.stages))
+
+    def to_run(self) -> list[PlannedStage]:
+        """Return the stages that will run, upstream first."""
+        return [stage for stage in self.stages if stage.status == "run"]
+
+
+def filter_cells(cells: Sequence[Cell], only: dict[str, set[str]]) -> list[Cell]:
+    """Return the cells whose axes have one of the values asked for, by axis name."""
+
+    def value(cell: Cell, name: str) -> str:
+        if name == "experiment":
+            return cell.experiment
+        if name in cell.names:
+            return cell.names[name]
+        return str(getattr(cell.axes, name))
+
+    return [
+        cell for cell in cells if all(value(cell, name) in wanted for name, wanted in only.items())
+    ]

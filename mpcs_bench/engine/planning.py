@@ -1,0 +1,209 @@
+"""Making a plan: keys from what the data, the weights and the machine say."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from mpcs_bench.engine.binding import Binder, Blocked
+from mpcs_bench.engine.inspection import Inspector
+from mpcs_bench.engine.plan import Plan, PlanCell, PlannedStage
+from mpcs_bench.engine.workspace import Workspace
+from mpcs_bench.protocol.canonical import canonical_json, digest
+from mpcs_bench.protocol.cells import Cell, StageSpec
+from mpcs_bench.protocol.load import LoadedProtocol
+from mpcs_bench.records import StageState, list_results, read_states
+from mpcs_bench.registry.registry import Registry
+from mpcs_bench.stages.job import STAGE_VERSIONS, StageJob
+
+
+class Planner:
+    """Turns cells into a plan for one workspace and device."""
+
+    def __init__(
+        self,
+        *,
+        workspace: Workspace,
+        registry: Registry,
+        binder: Binder,
+        device: str,
+        keep_weights: bool = False,
+        plugin_files: Sequence[str] = (),
+    ) -> None:
+        self._workspace, self._binder = workspace, binder
+        self._device, self._keep_weights = device, keep_weights
+        self._plugin_files = tuple(plugin_files)
+        self._stages: dict[str, PlannedStage] = {}
+        self._inspector = Inspector(binder, registry)
+        self._done = set(list_results(workspace.results))
+        self._states = read_states(workspace.root)
+        self._earlier: dict[str, dict[str, Any]] | None = None
+
+    def plan(self, protocols: Sequence[LoadedProtocol], cells: Iterable[Cell]) -> Plan:
+        """Return the plan of `cells`.
+
+        Raises DataError, SplitError or PluginError for what is there and cannot be used.
+        """
+        planned = [self._cell(cell) for cell in cells]
+        return Plan(
+            protocols=tuple(protocols),
+            cells=tuple(planned),
+            stages=tuple(self._unique_stages()),
+            findings=self._inspector.findings,
+            notices=self._inspector.notices,
+            samples=self._inspector.samples,
+        )
+
+    def _unique_stages(self) -> Iterable[PlannedStage]:
+        """Two symbols may turn out to be one key (one data set under two names)."""
+        seen: set[str] = set()
+        for stage in self._stages.values():
+            if stage.key is None or stage.key not in seen:
+                seen.add(stage.key or "")
+                yield stage
+
+    def _cell(self, cell: Cell) -> PlanCell:
+        stage = self._stage(cell.stage, cell)
+        bound = self._binder.data(cell.stage.data)
+        conditions = dict(cell.conditions)
+        axes = cell.axes
+        conditions |= {
+            "dataset.split.seed": axes.split_seed,
+            "device": self._device.partition(":")[0],
+        }
+        if isinstance(bound, Blocked):
+            return PlanCell(cell, None, stage.status, conditions)
+        rows = self._inspector.task_rows(cell.stage, bound)
+        groups = bound.index.groups(bound.group_column)
+        conditions |= {
+            "groups_train": len(np.unique(groups[rows.train])),
+            "groups_test": len(np.unique(groups[rows.test])),
+        }
+        upstream = self._stages[cell.stage.upstream.symbol].key if cell.stage.upstream else None
+        return PlanCell(
+            cell=cell,
+            key=stage.key,
+            status=stage.status,
+            conditions=conditions,
+            fingerprint=bound.index.fingerprint,
+            split_hash=bound.split.hash,
+            stages=tuple(key for key in (upstream, stage.key) if key),
+        )
+
+    def _stage(self, spec: StageSpec, cell: Cell | None = None) -> PlannedStage:
+        known = self._stages.get(spec.symbol)
+        if known is not None:
+            return known
+        upstream = self._stage(spec.upstream) if spec.upstream is not None else None
+        planned = self._resolve(spec, upstream, cell)
+        self._stages[spec.symbol] = planned
+        return planned
+
+    def _resolve(
+        self, spec: StageSpec, upstream: PlannedStage | None, cell: Cell | None
+    ) -> PlannedStage:
+        bound = self._binder.data(spec.data)
+        weights = self._binder.weights(spec.weights, spec.spec.get("encoder"))
+        blocked = [item for item in (bound, weights) if isinstance(item, Blocked)]
+        if upstream is not None and upstream.status == "blocked":
+            return PlannedStage(spec, "blocked", upstream.reason)
+        if isinstance(bound, Blocked) or isinstance(weights, Blocked):
+            return PlannedStage(spec, "blocked", f"{blocked[0].reason} {blocked[0].hint}")
+        self._inspector.inspect(spec, bound)
+        hashed = {
+            "kind": spec.kind,
+            "stage_version": STAGE_VERSIONS[spec.kind],
+            "spec": spec.spec,
+            "data": {
+                "fingerprint": bound.index.fingerprint,
+                "split": bound.split.fold_hash(spec.spec["fold"]),
+                "group": bound.group_column,
+                "image_size": bound.image_size,
+            },
+            "weights": weights.digest or spec.weights.source,
+            "upstream": upstream.key if upstream else None,
+        }
+        if spec.kind != "colour-floor":
+            hashed["device"] = self._device.partition(":")[0]
+        hashed = json.loads(canonical_json(hashed))  # as `spec.json` will hold it
+        key = digest(hashed)
+        job = StageJob(
+            key=key,
+            kind=spec.kind,
+            symbolic=spec.symbolic,
+            spec=spec.spec,
+            fingerprint=bound.index.fingerprint,
+            split_hash=bound.split.hash,
+            image_size=bound.image_size,
+            group_column=bound.group_column,
+            workspace=str(self._workspace.root.resolve()),
+            device=self._device,
+            weights_file=weights.file,
+            upstream_key=upstream.key if upstream else None,
+            keep_weights=self._keep_weights,
+            plugin_files=self._plugin_files,
+            hashed=hashed,
+            axes=_axes(cell) if cell is not None else None,
+        )
+        if key in self._done:
+            return PlannedStage(spec, "done", "done", key, job)
+        return PlannedStage(spec, "run", self._reason(spec, key, hashed), key, job)
+
+    def _reason(self, spec: StageSpec, key: str, hashed: Mapping[str, Any]) -> str:
+        state: StageState | None = self._states.get(key)
+        if state is not None and state.state == "failed":
+            return f"failed before: {state.error}"
+        if state is not None and state.state in ("interrupted", "running"):
+            return "interrupted before"
+        earlier = self._earlier_results().get(spec.symbolic)
+        if earlier is None:
+            return "new"
+        for name, cause in (("stage_version", "code"), ("data", "data"), ("weights", "weights")):
+            if earlier.get(name) != hashed[name]:
+                return f"{cause} changed"
+        changed = _changed(earlier.get("spec", {}), hashed["spec"])
+        if changed:
+            return f"params changed: {', '.join(changed)}"
+        return "pre-training changed" if earlier.get("upstream") != hashed["upstream"] else "new"
+
+    def _earlier_results(self) -> dict[str, dict[str, Any]]:
+        """Return what the newest result of each readable id was made from."""
+        if self._earlier is None:
+            dated = []
+            for key in self._done:
+                path = self._workspace.results / key / "spec.json"
+                try:
+                    stored = json.loads(path.read_text(encoding="utf-8"))
+                    dated.append((path.stat().st_mtime_ns, stored["symbolic"], stored["spec"]))
+                except (OSError, ValueError, KeyError):
+                    continue  # a damaged result explains nothing; `doctor` reports it
+            dated.sort(key=lambda item: int(item[0]))
+            self._earlier = {symbolic: made_from for _, symbolic, made_from in dated}
+        return self._earlier
+
+
+def _axes(cell: Cell) -> dict[str, Any]:
+    axes = cell.axes
+    return cell.names | {
+        "train_magnification": axes.train_magnification,
+        "label_fraction": axes.label_fraction,
+        "fold": axes.fold,
+        "split_seed": axes.split_seed,
+        "seed": axes.seed,
+        "replicate": axes.replicate,
+    }
+
+
+def _changed(before: Mapping[str, Any], after: Mapping[str, Any], prefix: str = "") -> list[str]:
+    """Return the dotted names whose values differ."""
+    names: list[str] = []
+    for name in sorted(before.keys() | after.keys()):
+        old, new = before.get(name), after.get(name)
+        if isinstance(old, Mapping) and isinstance(new, Mapping):
+            names += _changed(old, new, f"{prefix}{name}.")
+        elif old != new:
+            names.append(f"{prefix}{name}")
+    return names

@@ -1,0 +1,115 @@
+"""A pool of worker processes that knows which worker ran what when one of them dies.
+
+`concurrent.futures` fails every running job when one process is killed; here only the job of
+that process fails, and another worker takes its place.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Iterator
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import SpawnProcess
+from types import TracebackType
+from typing import Self
+
+from mpcs_bench.engine.worker import Event, Failed, Finished, work
+from mpcs_bench.engine.worker_environment import worker_environment
+from mpcs_bench.stages.job import StageJob
+
+
+@dataclass(slots=True)
+class _Worker:
+    process: SpawnProcess
+    connection: Connection
+    job: StageJob | None = None
+
+
+class WorkerPool:
+    """Runs at most `size` jobs at once, each in a process with `threads` CPU threads."""
+
+    def __init__(self, size: int, threads: int) -> None:
+        self._size, self._threads = size, threads
+        self._context = multiprocessing.get_context("spawn")
+        self._workers: list[_Worker] = []
+
+    @property
+    def free(self) -> int:
+        """How many jobs can be submitted now."""
+        return self._size - sum(worker.job is not None for worker in self._workers)
+
+    @property
+    def running(self) -> list[tuple[StageJob, int]]:
+        """The jobs that run now, each with its process id."""
+        return [
+            (worker.job, worker.process.pid or 0)
+            for worker in self._workers
+            if worker.job is not None
+        ]
+
+    def submit(self, job: StageJob) -> int:
+        """Give `job` to an idle worker (started when needed) and return its process id."""
+        worker = next((worker for worker in self._workers if worker.job is None), None)
+        if worker is None:
+            worker = self._start()
+        worker.job = job
+        worker.connection.send(job)
+        return worker.process.pid or 0
+
+    def events(self, timeout: float) -> Iterator[Event]:
+        """Yield what the workers say within `timeout` seconds; a dead worker fails its job."""
+        sources = {worker.connection: worker for worker in self._workers}
+        for source in wait(list(sources), timeout):
+            worker = sources[source]  # type: ignore[index]
+            try:
+                event: Event = worker.connection.recv()
+            except (EOFError, OSError):
+                yield from self._bury(worker)
+                continue
+            if isinstance(event, Finished | Failed):
+                worker.job = None
+            yield event
+
+    def close(self) -> None:
+        """Stop all workers at once; what they were doing is lost, what they finished is not."""
+        for worker in self._workers:
+            worker.process.terminate()
+        for worker in self._workers:
+            worker.process.join(5)
+            if worker.process.is_alive():
+                worker.process.kill()
+                worker.process.join()
+            worker.connection.close()
+        self._workers.clear()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _start(self) -> _Worker:
+        ours, theirs = self._context.Pipe()
+        with worker_environment(self._threads):
+            process = self._context.Process(target=work, args=(theirs,), daemon=True)
+            process.start()
+        theirs.close()
+        worker = _Worker(process, ours)
+        self._workers.append(worker)
+        return worker
+
+    def _bury(self, worker: _Worker) -> Iterator[Event]:
+        worker.process.join()
+        worker.connection.close()
+        self._workers.remove(worker)
+        if worker.job is not None:
+            code = worker.process.exitcode
+            how = f"was killed by signal {-code}" if code and code < 0 else f"ended with {code}"
+            why = " (often: out of memory)" if code == -9 else ""
+            yield Failed(worker.job.key, f"{worker.job.symbolic}: its process {how}{why}.")

@@ -1,0 +1,81 @@
+"""What a stage is given and what it leaves: plain values, so that any executor can carry them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+STAGE_VERSIONS: dict[str, int] = {"pretrain": 1, "finetune": 1, "colour-floor": 1}
+"""Raised by hand whenever the numbers that a stage leads to can change; part of every key."""
+
+
+@dataclass(frozen=True, slots=True)
+class StageJob:
+    """One stage, bound to its data and weights, ready to run anywhere.
+
+    `spec` holds the resolved parameters; `hashed` the whole value whose digest is the key, and
+    `axes` the cell's axes, both for `spec.json`; `weights_file` the initial weights,
+    `upstream_key` the result that replaces them; `plugin_files` the files that plugins come from.
+    """
+
+    key: str
+    kind: str
+    symbolic: str
+    spec: dict[str, Any]
+    fingerprint: str
+    split_hash: str
+    image_size: tuple[int, int] | None
+    group_column: str
+    workspace: str
+    device: str
+    weights_file: str | None = None
+    upstream_key: str | None = None
+    keep_weights: bool = False
+    plugin_files: tuple[str, ...] = ()
+    hashed: dict[str, Any] = field(default_factory=dict)
+    axes: dict[str, Any] | None = None
+
+    @property
+    def results(self) -> Path:
+        """Folder of results in the workspace."""
+        return Path(self.workspace) / "results"
+
+    @property
+    def cache(self) -> Path:
+        """Folder of caches in the workspace."""
+        return Path(self.workspace) / "cache"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values (for a pipe, or a remote worker)."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """How far a running stage is: epochs done of all, and images seen since it started."""
+
+    done: int
+    total: int
+    images: int
+
+
+Report = Callable[[Tick], None]
+
+
+@dataclass(slots=True)
+class StageOutput:
+    """The tables and files of one stage, before they are written.
+
+    `metrics`, `history` and `predictions` hold rows by column name (see docs/results-format.md);
+    `files` writers of further files, by name; `notes` facts about the run (effective batch size,
+    sets left out), kept in the manifest.
+    """
+
+    metrics: list[dict[str, Any]] = field(default_factory=list)
+    history: list[dict[str, Any]] = field(default_factory=list)
+    predictions: list[dict[str, Any]] = field(default_factory=list)
+    files: Mapping[str, Callable[[Path], None]] = field(default_factory=dict)
+    notes: dict[str, Any] = field(default_factory=dict)
+    images: int = 0

@@ -1,0 +1,70 @@
+"""Optimizer, course of the learning rate, and precision of a training stage."""
+
+from __future__ import annotations
+
+import math
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+import torch
+from timm.optim import create_optimizer_v2
+from torch import nn
+from torch.optim.lr_scheduler import LambdaLR
+
+from mpcs_bench.protocol.schema import Optimizer
+
+_TIMM_NAMES = {"sgd": "momentum"}
+"""timm's `sgd` is Nesterov's; ours is the classical one."""
+
+
+def build_optimizer(model: nn.Module, settings: Optimizer) -> torch.optim.Optimizer:
+    """Return timm's optimizer; biases and norms take no weight decay.
+
+    LARS sets the rate of every weight by its norm, and leaves biases and norms alone.
+    """
+    options = {"momentum": settings.momentum} if settings.name in ("sgd", "lars") else {}
+    optimizer: torch.optim.Optimizer = create_optimizer_v2(
+        _lars_groups(model) if settings.name == "lars" else model,
+        opt=_TIMM_NAMES.get(settings.name, settings.name),
+        lr=settings.learning_rate,
+        weight_decay=settings.weight_decay,
+        **options,
+    )
+    return optimizer
+
+
+def _lars_groups(model: nn.Module) -> list[dict[str, Any]]:
+    """Return groups that adapt without weight decay too: there timm's LARS would be plain SGD."""
+    named = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
+    plain = [p for name, p in named if p.ndim <= 1 or name.endswith(".bias")]
+    adapted = [p for name, p in named if p.ndim > 1 and not name.endswith(".bias")]
+    return [
+        {"params": adapted, "always_adapt": True},
+        {"params": plain, "weight_decay": 0.0},
+    ]
+
+
+def build_schedule(optimizer: torch.optim.Optimizer, settings: Optimizer, steps: int) -> LambdaLR:
+    """Return the course of the learning rate over all `steps`: linear warm-up, then the rest.
+
+    Of w warm-up steps, step k (from 0) has (k + 1) / w of the rate; the cosine falls from the
+    whole rate in the first step after them towards 0, which would be the step after the last.
+    """
+    warmup = round(settings.warmup * steps)
+
+    def factor(step: int) -> float:
+        if step < warmup:
+            return (step + 1) / warmup
+        if settings.schedule == "constant":
+            return 1.0
+        progress = (step - warmup) / max(1, steps - warmup)
+        return 0.5 * (1 + math.cos(math.pi * progress))
+
+    return LambdaLR(optimizer, factor)
+
+
+def autocast(device: torch.device, precision: str) -> AbstractContextManager[object]:
+    """Return the context that runs the forward pass in `precision` (fp32 or bf16)."""
+    if precision == "fp32":
+        return nullcontext()
+    return torch.autocast(device.type, dtype=torch.bfloat16)

@@ -1,0 +1,188 @@
+"""`run`, as a user does it: once, again, changed, killed, interrupted, watched."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+Bench = Callable[..., Any]
+Write = Callable[..., Path]
+Start = Callable[..., "subprocess.Popen[str]"]
+
+RUN_STAGES = 12  # 8 fine-tunings and colour floors... see `test_a_first_run`
+
+
+@pytest.fixture
+def ran(bench: Bench, tiny_protocol: Write) -> Path:
+    """A protocol that was run once in `mpcs-workspace`."""
+    path = tiny_protocol()
+    done = bench("run", path)
+    assert done.code == 0, done.err
+    return path
+
+
+def test_a_first_run_ends_in_a_report(bench: Bench, ran: Path, tmp_path: Path) -> None:
+    rows = bench("results", "--json").json["cells"]
+    assert Counter(row["experiment"] for row in rows) == {"exp-1": 4, "exp-3": 4, "floor": 4}
+    assert all(row["state"] == "done" for row in rows)
+    assert all(0 <= row["image_accuracy"] <= 1 for row in rows)
+    page = (tmp_path / "mpcs-workspace/reports/tiny/report.html").read_text()
+    assert "Ordered Pair" in page
+    assert "not comparable with published values" in page
+
+
+def test_running_again_runs_nothing_and_says_so(bench: Bench, ran: Path) -> None:
+    again = bench("run", ran)
+    assert again.code == 0
+    assert "Nothing to run: all 14 stages are done" in again.err
+
+
+def test_a_changed_fine_tuning_parameter_reruns_fine_tuning_only(bench: Bench, ran: Path) -> None:
+    plan = bench("plan", ran, "--set", "finetuning.epochs=3", "--json").json
+    by_kind = {
+        kind: {stage["status"] for stage in plan["list"] if stage["kind"] == kind}
+        for kind in ("pretrain", "finetune", "colour-floor")
+    }
+    assert by_kind == {"pretrain": {"done"}, "finetune": {"run"}, "colour-floor": {"done"}}
+    reasons = {stage["reason"] for stage in plan["list"] if stage["kind"] == "finetune"}
+    assert reasons == {"params changed: epochs"}
+
+    rerun = bench("run", ran, "--set", "finetuning.epochs=3", "--json").json
+    assert rerun["stages"]["ran"] == 8
+    assert rerun["stages"]["already_done"] == 6
+
+
+def test_two_workspaces_have_one_digest(bench: Bench, ran: Path, tmp_path: Path) -> None:
+    assert bench("run", ran, "--workspace", "other", "--jobs", "1").code == 0
+    first = bench("results", "--json").json["digest"]
+    second = bench("results", "--json", "--workspace", "other").json["digest"]
+    assert first == second
+
+
+def test_stored_metrics_can_be_computed_again_in_sql(bench: Bench, ran: Path) -> None:
+    query = """
+        WITH image AS (
+            SELECT cell_id, avg(cast(label = predicted AS int)) AS accuracy
+            FROM predictions WHERE part = 'test' GROUP BY cell_id
+        ), patient AS (
+            SELECT cell_id, avg(share) AS accuracy FROM (
+                SELECT cell_id, patient_id, avg(cast(label = predicted AS int)) AS share
+                FROM predictions WHERE part = 'test' GROUP BY cell_id, patient_id
+            ) GROUP BY cell_id
+        )
+        SELECT metrics.metric, max(abs(metrics.value - again.accuracy)) AS error, count(*) AS n
+        FROM metrics
+        JOIN (
+            SELECT *, 'image_accuracy' AS metric FROM image
+            UNION ALL SELECT *, 'patient_accuracy' FROM patient
+        ) AS again USING (cell_id, metric)
+        GROUP BY ALL ORDER BY 1
+    """
+    rows = bench("sql", query, "--json").json
+    assert [(row["metric"], row["n"]) for row in rows] == [
+        ("image_accuracy", 12),
+        ("patient_accuracy", 12),
+    ]
+    assert all(row["error"] < 1e-12 for row in rows)
+
+
+@pytest.mark.parametrize("after", [0.8, 2.5, 4.5])
+def test_a_killed_run_goes_on_to_the_same_digest(
+    bench: Bench, start: Start, ran: Path, after: float
+) -> None:
+    """The driver and its workers are killed with SIGKILL after some seconds."""
+    process = start("run", ran, "--workspace", "killed")
+    time.sleep(after)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    finished = bench("run", ran, "--workspace", "killed")
+    assert finished.code == 0, finished.err
+    whole = bench("results", "--json").json
+    resumed = bench("results", "--json", "--workspace", "killed").json
+    assert resumed["digest"] == whole["digest"]
+    assert len(resumed["cells"]) == len(whole["cells"])
+
+
+def test_workers_die_with_their_driver(start: Start, tiny_protocol: Write, tmp_path: Path) -> None:
+    slow = tiny_protocol(("  epochs: 2\n  batch_size: 4\nfinetuning", "  epochs: 5000\n  batch_size: 4\nfinetuning"))
+    process = start("run", slow)
+    workers = _wait_for(lambda: _children(process.pid))
+    os.kill(process.pid, signal.SIGKILL)  # the driver alone
+    process.wait()
+    assert _wait_for(lambda: not any(Path(f"/proc/{pid}/cmdline").exists() for pid in workers))
+
+
+def test_ctrl_c_keeps_what_is_finished_and_says_how_to_go_on(
+    bench: Bench, start: Start, tiny_protocol: Write
+) -> None:
+    slow = tiny_protocol(("  epochs: 2\n  batch_size: 4\nfinetuning", "  epochs: 5000\n  batch_size: 4\nfinetuning"))
+    process = start("run", slow)
+    _wait_for(lambda: _children(process.pid))
+    time.sleep(1)
+    os.killpg(process.pid, signal.SIGINT)
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "Traceback" not in err
+    states = bench("sql", "SELECT DISTINCT state FROM stages ORDER BY 1", "--json").json
+    assert {"state": "interrupted"} in states
+    plan = bench("plan", slow, "--json").json
+    assert "interrupted before" in {stage["reason"] for stage in plan["list"]}
+
+
+def test_a_second_terminal_sees_cells_appear_while_a_run_goes_on(
+    bench: Bench, start: Start, tiny_protocol: Write
+) -> None:
+    process = start("run", tiny_protocol(("epochs: 2", "epochs: 6")))
+    query = (
+        "SELECT state, count(*) AS n, count(value) AS scored FROM cells LEFT JOIN "
+        "(SELECT cell_id, value FROM metrics WHERE metric = 'image_accuracy') USING (cell_id) "
+        "GROUP BY state"
+    )
+    seen = []
+    while process.poll() is None:
+        asked = bench("sql", query, "--json")
+        if asked.code == 0:
+            seen.append({row["state"]: row["n"] for row in asked.json})
+        time.sleep(0.05)
+    out, err = process.communicate()
+    assert process.returncode == 0, err
+    done = [row.get("done", 0) for row in seen if row]
+    assert done == sorted(done), "a cell that was done was not done later"
+    assert any(0 < count < 12 for count in done), f"no query saw the run half way: {seen}"
+
+
+def test_a_second_run_on_one_workspace_says_who_holds_it(
+    bench: Bench, start: Start, tiny_protocol: Write
+) -> None:
+    slow = tiny_protocol(("  epochs: 2\n  batch_size: 4\nfinetuning", "  epochs: 5000\n  batch_size: 4\nfinetuning"))
+    process = start("run", slow)
+    _wait_for(lambda: _children(process.pid))
+    second = bench("run", slow)
+    assert second.code == 2
+    assert f"process {process.pid}" in second.err
+
+
+def _children(pid: int) -> list[int]:
+    path = Path(f"/proc/{pid}/task/{pid}/children")
+    found = [int(text) for text in path.read_text().split()] if path.exists() else []
+    return [
+        child for child in found if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes()
+    ]
+
+
+def _wait_for(condition: Callable[[], Any], seconds: float = 30) -> Any:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        value = condition()
+        if value:
+            return value
+        time.sleep(0.05)
+    raise AssertionError("it did not happen in time")

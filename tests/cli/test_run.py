@@ -17,16 +17,8 @@ Bench = Callable[..., Any]
 Write = Callable[..., Path]
 Start = Callable[..., "subprocess.Popen[str]"]
 
-RUN_STAGES = 12  # 8 fine-tunings and colour floors... see `test_a_first_run`
-
-
-@pytest.fixture
-def ran(bench: Bench, tiny_protocol: Write) -> Path:
-    """A protocol that was run once in `mpcs-workspace`."""
-    path = tiny_protocol()
-    done = bench("run", path)
-    assert done.code == 0, done.err
-    return path
+LONG = ("  epochs: 2\n  batch_size: 4\nfinetuning", "  epochs: 5000\n  batch_size: 4\nfinetuning")
+"""A pre-training that is still going on whenever a test looks."""
 
 
 def test_a_first_run_ends_in_a_report(bench: Bench, ran: Path, tmp_path: Path) -> None:
@@ -112,7 +104,7 @@ def test_a_killed_run_goes_on_to_the_same_digest(
 
 
 def test_workers_die_with_their_driver(start: Start, tiny_protocol: Write, tmp_path: Path) -> None:
-    slow = tiny_protocol(("  epochs: 2\n  batch_size: 4\nfinetuning", "  epochs: 5000\n  batch_size: 4\nfinetuning"))
+    slow = tiny_protocol(LONG)
     process = start("run", slow)
     workers = _wait_for(lambda: _children(process.pid))
     os.kill(process.pid, signal.SIGKILL)  # the driver alone
@@ -123,7 +115,7 @@ def test_workers_die_with_their_driver(start: Start, tiny_protocol: Write, tmp_p
 def test_ctrl_c_keeps_what_is_finished_and_says_how_to_go_on(
     bench: Bench, start: Start, tiny_protocol: Write
 ) -> None:
-    slow = tiny_protocol(("  epochs: 2\n  batch_size: 4\nfinetuning", "  epochs: 5000\n  batch_size: 4\nfinetuning"))
+    slow = tiny_protocol(LONG)
     process = start("run", slow)
     _wait_for(lambda: _children(process.pid))
     time.sleep(1)
@@ -162,7 +154,7 @@ def test_a_second_terminal_sees_cells_appear_while_a_run_goes_on(
 def test_a_second_run_on_one_workspace_says_who_holds_it(
     bench: Bench, start: Start, tiny_protocol: Write
 ) -> None:
-    slow = tiny_protocol(("  epochs: 2\n  batch_size: 4\nfinetuning", "  epochs: 5000\n  batch_size: 4\nfinetuning"))
+    slow = tiny_protocol(LONG)
     process = start("run", slow)
     _wait_for(lambda: _children(process.pid))
     second = bench("run", slow)

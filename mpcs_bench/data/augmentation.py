@@ -20,6 +20,7 @@ from mpcs_bench.data.counter import UInt64, uniform
 from mpcs_bench.protocol.transform import ColourJitter, Transform
 
 Float64 = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
 
 LUMA = np.array([0.299, 0.587, 0.114])
 """Weights of grey in RGB (ITU-R BT.601), as contrast and saturation use them."""
@@ -41,6 +42,12 @@ class ViewDraw:
     matrix: Float64
     contrast: Float64
     output: tuple[int, int]
+
+    def of(self, chosen: IntArray) -> ViewDraw:
+        """Return the draws of some of the n views: an epoch is drawn at once, used in batches."""
+        return ViewDraw(
+            self.affine[chosen], self.matrix[chosen], self.contrast[chosen], self.output
+        )
 
 
 def draw_views(

@@ -89,7 +89,7 @@ class _Finetuning:
 
         labels = inputs.index.number("label_index")
         self._labels = labels[rows.train]
-        weights = _class_weights(self._labels, len(dataset.classes), spec["class_weights"])
+        weights = class_weights(self._labels, len(dataset.classes), spec["class_weights"])
         self._loss = nn.CrossEntropyLoss(weight=weights).to(self._device)
         self.epochs = int(spec["epochs"])
         self.images_per_epoch = len(rows.train)
@@ -108,16 +108,16 @@ class _Finetuning:
         torch.manual_seed(seed(self._draw_seed, f"epoch={epoch}"))
         total = torch.zeros((), device=self._device)
         order = permutation(self._draw_seed, epoch, self._codes, "order")
+        draw = draw_views(
+            self._transform,
+            seed=self._draw_seed,
+            epoch=epoch,
+            samples=self._codes,
+            view=0,
+            source=self._images.size,
+        )
         for batch in epoch_batches(order, self.batch_size):
-            draw = draw_views(
-                self._transform,
-                seed=self._draw_seed,
-                epoch=epoch,
-                samples=self._codes[batch],
-                view=0,
-                source=self._images.size,
-            )
-            views = self._images.views(self._rows[batch], draw)
+            views = self._images.views(self._rows[batch], draw.of(batch))
             with autocast(self._device, self._precision):
                 logits = self.model(views)
             target = to_device(self._labels[batch], self._device)
@@ -180,7 +180,7 @@ class _EpochKeeper:
         return score(records, self._dataset, self._selection.metric)
 
 
-def _class_weights(labels: IntArray, classes: int, rule: str) -> torch.Tensor | None:
+def class_weights(labels: IntArray, classes: int, rule: str) -> torch.Tensor | None:
     """Return weights inversely proportional to class counts (mean 1 over samples), or none."""
     if rule == "none":
         return None

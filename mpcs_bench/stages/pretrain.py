@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from mpcs_bench.data.augmentation import draw_views
+from mpcs_bench.data.augmentation import ViewDraw, draw_views
 from mpcs_bench.data.counter import permutation, sample_codes
 from mpcs_bench.protocol.schema import Head, Optimizer
 from mpcs_bench.protocol.seeds import generator, seed
@@ -24,7 +24,7 @@ from mpcs_bench.stages.models import build_encoder, projection_head
 from mpcs_bench.stages.optimization import autocast, build_optimizer, build_schedule
 from mpcs_bench.stages.pair_plans import PairPlanCheck
 from mpcs_bench.stages.pair_sets import pair_sets
-from mpcs_bench.stages.training import finite_state, mean_loss, train
+from mpcs_bench.stages.training import finite_state, scalar_loss, train
 
 IntArray = npt.NDArray[np.int64]
 
@@ -88,15 +88,22 @@ class _Pretraining:
         # For what an encoder or a loss draws itself: seeded by epoch, it needs no history.
         torch.manual_seed(seed(self._root, self._fold, "pretraining", f"epoch={epoch}"))
         plan = self._draw_pairs(epoch)
+        draws = [self._draw_view(plan, epoch, view) for view in range(self._strategy.views)]
         order = permutation(self._draw_seed, epoch, self._codes, "order")
         totals = torch.zeros(2, device=self._device)
         for batch in epoch_batches(order, self.batch_size):
-            views = self._views(plan, batch, epoch)
+            # All views of the batch, [V * N, 3, h, w], view by view.
+            views = torch.cat(
+                [
+                    self._images.views(plan.rows[batch, view], draw.of(batch))
+                    for view, draw in enumerate(draws)
+                ]
+            )
             with autocast(self._device, self._precision):
                 z = self._head(self.encoder(views))
             # A loss with parameters of its own has them in float32.
             z = z.float().reshape(self._strategy.views, len(batch), -1)
-            loss = mean_loss(self._loss(z), self._job)
+            loss = scalar_loss(self._loss(z), self._job)
             self._optimizer.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
             self._optimizer.step()
@@ -114,21 +121,16 @@ class _Pretraining:
         source = generator(self._root, self._fold, f"epoch={epoch}", "pairs")
         return self._check.checked(self._strategy.draw(self._sets, self._sets.available, source))
 
-    def _views(self, plan: ViewPlan, batch: IntArray, epoch: int) -> torch.Tensor:
-        """Return all views of a batch, [V * N, 3, h, w], view by view."""
-        rendered = []
-        for view in range(self._strategy.views):
-            draw = draw_views(
-                self._transform,
-                seed=self._draw_seed,
-                epoch=epoch,
-                samples=self._codes[batch],
-                view=view,
-                source=self._images.size,
-                boxes=None if plan.boxes is None else plan.boxes[batch, view],
-            )
-            rendered.append(self._images.views(plan.rows[batch, view], draw))
-        return torch.cat(rendered)
+    def _draw_view(self, plan: ViewPlan, epoch: int, view: int) -> ViewDraw:
+        return draw_views(
+            self._transform,
+            seed=self._draw_seed,
+            epoch=epoch,
+            samples=self._codes,
+            view=view,
+            source=self._images.size,
+            boxes=None if plan.boxes is None else plan.boxes[:, view],
+        )
 
 
 def _pair_accuracy(z: torch.Tensor) -> torch.Tensor:

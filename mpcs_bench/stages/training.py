@@ -36,7 +36,7 @@ def train(training: Training, job: StageJob, report: Report, output: StageOutput
         report(Tick(epoch + 1, training.epochs, output.images))
 
 
-def mean_loss(loss: torch.Tensor, job: StageJob) -> torch.Tensor:
+def scalar_loss(loss: torch.Tensor, job: StageJob) -> torch.Tensor:
     """Return `loss` where it is one number; raises StageError naming the stage."""
     if not isinstance(loss, torch.Tensor) or loss.ndim:
         found = list(loss.shape) if isinstance(loss, torch.Tensor) else type(loss).__name__

@@ -1,0 +1,134 @@
+"""Optimizers and the course of their rate, held to their formulas."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from mpcs_bench.protocol.schema import Optimizer
+from mpcs_bench.stages.optimization import autocast, build_optimizer, build_schedule
+
+
+def settings(**values: Any) -> Optimizer:
+    return Optimizer.model_validate({"learning_rate": 0.5} | values)
+
+
+def model() -> nn.Linear:
+    """One layer: weight 1, bias 1; `step` gives both a gradient of 2."""
+    layer = nn.Linear(2, 2)
+    nn.init.ones_(layer.weight)
+    nn.init.ones_(layer.bias)
+    return layer
+
+
+def step(layer: nn.Linear, optimizer: torch.optim.Optimizer) -> tuple[float, float]:
+    """Return weight and bias after a step."""
+    for parameter in layer.parameters():
+        parameter.grad = torch.full_like(parameter, 2.0)
+    optimizer.step()
+    return float(layer.weight[0, 0].detach()), float(layer.bias[0].detach())
+
+
+def test_sgd_has_the_classical_momentum() -> None:
+    layer = model()
+    optimizer = build_optimizer(layer, settings(name="sgd", momentum=0.9))
+    assert step(layer, optimizer) == pytest.approx((1 - 0.5 * 2,) * 2)
+    assert step(layer, optimizer) == pytest.approx((0 - 0.5 * (0.9 * 2 + 2),) * 2)
+
+
+def test_sgd_without_momentum_is_allowed() -> None:
+    layer = model()
+    optimizer = build_optimizer(layer, settings(name="sgd", momentum=0.0))
+    assert [step(layer, optimizer)[0] for _ in range(2)] == pytest.approx([0.0, -1.0])
+
+
+def test_weight_decay_is_for_weights_and_not_for_biases() -> None:
+    layer = model()
+    optimizer = build_optimizer(layer, settings(name="sgd", momentum=0.0, weight_decay=0.1))
+    assert step(layer, optimizer) == pytest.approx((1 - 0.5 * (2 + 0.1), 1 - 0.5 * 2))
+
+
+def test_adams_first_step_is_the_rate() -> None:
+    layer = model()
+    assert step(layer, build_optimizer(layer, settings(name="adam"))) == pytest.approx((0.5, 0.5))
+
+
+def test_adamw_decays_apart_from_the_gradient() -> None:
+    layer = model()
+    optimizer = build_optimizer(layer, settings(name="adamw", weight_decay=0.1))
+    assert step(layer, optimizer) == pytest.approx((1 * (1 - 0.5 * 0.1) - 0.5, 0.5))
+
+
+@pytest.mark.parametrize("decay", [0.0, 0.1])
+def test_lars_sets_the_rate_of_weights_by_their_norm_with_and_without_decay(decay: float) -> None:
+    layer = model()
+    optimizer = build_optimizer(layer, settings(name="lars", momentum=0.0, weight_decay=decay))
+    norm, gradient = math.sqrt(4 * 1**2), math.sqrt(4 * 2**2)
+    trust = 0.001 * norm / (gradient + decay * norm)
+    expected = (1 - 0.5 * trust * (2 + decay * 1), 1 - 0.5 * 2)
+    assert step(layer, optimizer) == pytest.approx(expected, rel=1e-5)
+
+
+def test_lars_has_momentum() -> None:
+    layer = model()
+    optimizer = build_optimizer(layer, settings(name="lars", momentum=0.9))
+    assert [step(layer, optimizer)[1] for _ in range(2)] == pytest.approx([0.0, -1.9])
+
+
+@pytest.mark.parametrize("name", ["adam", "adamw", "sgd", "lars"])
+def test_every_optimizer_reaches_every_parameter_and_spares_the_frozen(name: str) -> None:
+    network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Flatten(), nn.Linear(4, 2))
+    network[0].bias.requires_grad_(False)  # type: ignore[union-attr]
+    optimizer = build_optimizer(network, settings(name=name, weight_decay=0.1))
+    held = [id(p) for group in optimizer.param_groups for p in group["params"]]
+    assert sorted(held) == sorted(id(p) for p in network.parameters() if p.requires_grad)
+    assert all(group["lr"] == 0.5 for group in optimizer.param_groups)
+
+
+def rates(steps: int, **values: Any) -> list[float]:
+    layer = model()
+    optimizer = build_optimizer(layer, settings(learning_rate=2.0, **values))
+    schedule = build_schedule(optimizer, settings(learning_rate=2.0, **values), steps)
+    seen = []
+    for _ in range(steps):
+        seen.append(float(optimizer.param_groups[0]["lr"]))
+        optimizer.step()
+        schedule.step()
+    return seen
+
+
+def test_a_constant_rate_stays() -> None:
+    assert rates(5) == [2.0] * 5
+
+
+def test_a_warm_up_is_linear_and_ends_at_the_whole_rate() -> None:
+    assert rates(10, warmup=0.4) == pytest.approx([0.5, 1.0, 1.5, 2.0, *[2.0] * 6])
+
+
+def test_a_cosine_falls_from_the_whole_rate_to_almost_nothing() -> None:
+    assert rates(4, schedule="cosine") == pytest.approx(
+        [1 + math.cos(math.pi * k / 4) for k in range(4)]
+    )
+
+
+def test_a_cosine_begins_where_the_warm_up_ends() -> None:
+    expected = [1.0, 2.0, *(1 + math.cos(math.pi * k / 6) for k in range(6))]
+    assert rates(8, schedule="cosine", warmup=0.25) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("warmup", [0.0, 0.01, 0.99])
+@pytest.mark.parametrize("steps", [1, 2, 3])
+def test_even_the_shortest_training_has_rates_above_zero(warmup: float, steps: int) -> None:
+    assert all(0 < rate <= 2 for rate in rates(steps, schedule="cosine", warmup=warmup))
+
+
+@pytest.mark.parametrize(
+    ("precision", "dtype"), [("fp32", torch.float32), ("bf16", torch.bfloat16)]
+)
+def test_a_precision_is_that_of_the_forward_pass(precision: str, dtype: torch.dtype) -> None:
+    with autocast(torch.device("cpu"), precision):
+        assert model()(torch.ones(1, 2)).dtype == dtype

@@ -96,9 +96,9 @@ finetuning:
   epochs: 2
   batch_size: 4
 experiments:
-  - {{id: exp-1, label: No pre-training, set: {{pretraining: null}}}}
-  - {{id: exp-3, label: Ordered Pair}}
-  - {{id: floor, label: Colour floor, set: {{adaptation: colour-floor, pretraining: null}}}}
+  exp-1: {{label: No pre-training, set: {{pretraining: null}}}}
+  exp-3: {{label: Ordered Pair}}
+  floor: {{label: Colour floor, set: {{adaptation: colour-floor, pretraining: null}}}}
 matrix:
   train_magnification: [100, 400]
   fold: [0, 1]
@@ -107,12 +107,18 @@ report:
 """
 
 
+@pytest.fixture(scope="session")
+def tiny_text(tiny_breakhis: Path) -> str:
+    """The text of a protocol of 14 stages and 12 cells that trains in seconds."""
+    return TINY_PROTOCOL.format(root=tiny_breakhis)
+
+
 @pytest.fixture
-def tiny_protocol(tmp_path: Path, tiny_breakhis: Path) -> Callable[..., Path]:
+def tiny_protocol(tmp_path: Path, tiny_text: str) -> Callable[..., Path]:
     """Write the tiny protocol, with some of its text replaced, and return its path."""
 
     def write(*replacements: tuple[str, str], name: str = "tiny.yaml") -> Path:
-        text = TINY_PROTOCOL.format(root=tiny_breakhis)
+        text = tiny_text
         for old, new in replacements:
             assert old in text, old
             text = text.replace(old, new)

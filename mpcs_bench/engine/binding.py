@@ -13,13 +13,16 @@ from mpcs_bench.data.splits import SplitTable
 from mpcs_bench.data.splits_make import make_split
 from mpcs_bench.engine.file_digests import FileDigests
 from mpcs_bench.engine.workspace import Workspace
-from mpcs_bench.errors import WeightsError
+from mpcs_bench.errors import DataError, WeightsError
 from mpcs_bench.protocol.canonical import digest
 from mpcs_bench.protocol.cells import DataNeed, WeightsNeed
 from mpcs_bench.protocol.load import expand_variables
 from mpcs_bench.registry.dataset import Dataset
 from mpcs_bench.registry.encoder import Encoder
 from mpcs_bench.registry.registry import Registry
+
+LISTED = 10
+"""Files that an error names before it counts the rest."""
 
 Announce = Callable[[str, int, int], None]
 """Told what is being prepared, how much is done, and of how much."""
@@ -141,6 +144,7 @@ class Binder:
                 lambda n, of: self._announce(what, n, of),
             )
         index = self._indexes[identity]
+        _refuse_strays(need.name, root, index)
         split = make_split(index, need.split, dataset, root, need.split_seed)
         split.write(self._workspace.cache)
         column = index.group_column(need.split.group)
@@ -157,3 +161,18 @@ class Binder:
         if not path.is_file():
             raise WeightsError(f"There is no weight file {path}.", hint="Check `weights.file`.")
         return path
+
+
+def _refuse_strays(name: str, root: Path, index: SampleIndex) -> None:
+    """Raise DataError for images whose names say nothing: leaving them out would be silent."""
+    if not index.rejected:
+        return
+    listed = [f"  {item.path}: {item.reason}" for item in index.rejected[:LISTED]]
+    if len(index.rejected) > LISTED:
+        listed.append(f"  ... and {len(index.rejected) - LISTED} more")
+    raise DataError(
+        "\n".join(
+            [f"The data set '{name}' at {root} holds images that do not belong to it:", *listed]
+        ),
+        hint="Rename or remove them; `mpcs-bench data verify` lists all.",
+    )

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
+from mpcs_bench.errors import SplitError
 from mpcs_bench.protocol.canonical import digest
 from mpcs_bench.protocol.schema import DatasetSettings, Split
+from mpcs_bench.protocol.variables import expand_variables
 
 StageKind = Literal["pretrain", "finetune", "colour-floor"]
 
@@ -37,12 +40,25 @@ class DataNeed:
 
     @property
     def split(self) -> Split:
-        """The split settings with this cell's seed."""
-        return self.settings.split.model_copy(update={"seed": self.split_seed})
+        """The split settings with this cell's seed, and the file as this machine names it.
+
+        Raises SplitError where an environment variable in the file's name is not set.
+        """
+        split, file = self.settings.split, self.settings.split.file
+        if file is not None:
+            text, missing = expand_variables(file)
+            if missing:
+                raise SplitError(
+                    f"The split file of data set '{self.name}' is {file}, and {missing[0]} is "
+                    "not set.",
+                    hint=f"Set {missing[0]}, or give --set datasets.{self.name}.split.file=PATH.",
+                )
+            file = str(Path(text).expanduser())
+        return split.model_copy(update={"seed": self.split_seed, "file": file})
 
     def identity(self) -> dict[str, Any]:
         """What is known before the data are: replaced by fingerprint and split hash in a key."""
-        split = self.split.model_dump(mode="json")
+        split = self.settings.split.model_dump(mode="json") | {"seed": self.split_seed}
         return {"plugin": self.plugin, "image_size": self.settings.image_size, "split": split}
 
 
@@ -81,7 +97,11 @@ class StageSpec:
 
     @property
     def symbol(self) -> str:
-        """Digest of all that is known: equal for stages that cells share."""
+        """Digest of all that is known: equal for stages that cells share.
+
+        It holds where data, splits and weights lie, which no key does: until they are read, two
+        folders are two data sets.
+        """
         symbol: str = self.__dict__["_symbol"]
         return symbol
 

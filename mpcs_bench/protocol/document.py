@@ -1,4 +1,4 @@
-"""YAML 1.2 read into plain values that remember where each of them was written."""
+"""Plain values that remember where each of them was written, and how one lies over another."""
 
 from __future__ import annotations
 
@@ -7,22 +7,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ruamel.yaml import YAML
-from ruamel.yaml.comments import CommentedMap, CommentedSeq
-from ruamel.yaml.constructor import DuplicateKeyError
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
-
 from mpcs_bench.errors import Location, ProtocolError
+from mpcs_bench.protocol.yaml_reader import Place, parse_yaml
 
-Path_ = tuple[str | int, ...]
+KINDS = ("plugin", "source")
+"""Keys that say what a mapping is: under another value the keys beside it mean something else."""
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """Plain values and, for each path of keys and indices, where the key and value stand."""
+    """Plain values and, for each path of keys and indices, where its key or item stands."""
 
     values: dict[str, Any]
-    places: dict[Path_, Location] = field(default_factory=dict)
+    places: dict[Place, Location] = field(default_factory=dict)
 
     def locate(self, path: Sequence[str | int]) -> Location | None:
         """Return the place of `path`, or of the nearest enclosing value that has one."""
@@ -32,15 +29,27 @@ class Document:
                 return place
         return None
 
+    def places_within(self, path: Sequence[str | int]) -> dict[Place, Location]:
+        """Return the places at and below `path`, relative to it."""
+        above, length = tuple(path), len(path)
+        return {p[length:]: place for p, place in self.places.items() if p[:length] == above}
+
     def overlaid(self, upper: Document) -> Document:
         """Return this document with `upper` laid over it: mappings merge, all else is replaced.
 
         A mapping that names another `plugin` or `source` than the one below replaces it whole:
-        the parameters of one plugin mean nothing to another.
+        the parameters of one plugin mean nothing to another. A mapping that merges keeps the
+        place it had; what is replaced takes the place of what replaces it.
         """
-        places = dict(self.places)
-        values = _merge(self.values, upper.values, (), places)
-        places.update(upper.places)
+        replaced: set[Place] = set()
+        values = _merge(self.values, upper.values, (), replaced)
+        places = {
+            path: place
+            for path, place in self.places.items()
+            if not any(path[:length] in replaced for length in range(1, len(path) + 1))
+        }
+        for path, place in upper.places.items():
+            places.setdefault(path, place)
         return Document(values, places)
 
 
@@ -52,102 +61,69 @@ def load_document(path: Path) -> Document:
     """
     try:
         text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
         raise ProtocolError(
-            f"cannot be read: {error}", location=Location(str(path)), hint="Check the path."
+            f"is not UTF-8 text: byte {error.start + 1} is {error.object[error.start]:#04x}",
+            location=Location(str(path)),
+            hint="Save it as UTF-8.",
+        ) from None
+    except OSError as error:
+        raise ProtocolError(
+            f"cannot be read: {error.strerror or error}",
+            location=Location(str(path)),
+            hint="Check the path.",
         ) from None
     return parse_document(text, str(path))
 
 
 def parse_document(text: str, file: str) -> Document:
     """Parse YAML `text`; `file` is the name that errors give."""
-    yaml = YAML(typ="rt", pure=True)
-    try:
-        root = yaml.load(text)
-    except DuplicateKeyError as error:
-        mark = error.problem_mark
-        key = str(error.problem).split('"')[1] if '"' in str(error.problem) else "?"
+    values, places = parse_yaml(text, file)
+    top = Location(file, 1, 1)
+    if values is None:
+        values = {}
+    if not isinstance(values, dict):
         raise ProtocolError(
-            f"the key '{key}' stands twice in one mapping",
-            location=_at(file, mark),
-            hint="Keep one of them.",
-        ) from None
-    except MarkedYAMLError as error:
-        problem = " ".join(part for part in (error.context, error.problem) if part)
-        raise ProtocolError(
-            f"not valid YAML: {problem}", location=_at(file, error.problem_mark)
-        ) from None
-    except YAMLError as error:
-        raise ProtocolError(f"not valid YAML: {error}", location=Location(file)) from None
-    if root is None:
-        root = CommentedMap()
-    if not isinstance(root, CommentedMap):
-        raise ProtocolError("a protocol is a mapping of settings", location=Location(file, 1, 1))
-    places: dict[Path_, Location] = {(): Location(file, 1, 1)}
-    return Document(_plain(root, (), file, places), places)
+            "a protocol is a mapping of settings, such as `name: exp-01`", location=top
+        )
+    return Document(values, {(): top, **places})
 
 
-def _at(file: str, mark: Any) -> Location:
-    return Location(file, mark.line + 1, mark.column + 1) if mark is not None else Location(file)
+def assignment(
+    path: Sequence[str],
+    value: Any,
+    place: Location | None,
+    within: Mapping[Place, Location] | None = None,
+) -> Document:
+    """Return the document that sets what stands at `path`, as an overlay.
 
-
-def _plain(node: Any, path: Path_, file: str, places: dict[Path_, Location]) -> Any:
-    """Turn ruamel's nodes into plain values, noting where each key and item stands."""
-    if isinstance(node, CommentedMap):
-        result: dict[str, Any] = {}
-        for key, value in node.items():
-            where = (*path, str(key))
-            mark = node.lc.data.get(key) if node.lc.data else None
-            if mark is not None:
-                places[where] = Location(file, mark[0] + 1, mark[1] + 1)
-            result[str(key)] = _plain(value, where, file, places)
-        return result
-    if isinstance(node, CommentedSeq):
-        items = []
-        for index, value in enumerate(node):
-            where = (*path, index)
-            mark = node.lc.data.get(index) if node.lc.data else None
-            if mark is not None:
-                places[where] = Location(file, mark[0] + 1, mark[1] + 1)
-            items.append(_plain(value, where, file, places))
-        return items
-    if isinstance(node, bool) or node is None:
-        return node
-    for kind in (int, float, str):
-        if isinstance(node, kind):
-            return kind(node)
-    return str(node)  # dates and the like: a protocol knows none
+    `place` is where it was said; `within` gives places inside `value`, relative to it.
+    """
+    values: Any = value
+    for key in reversed(path):
+        values = {key: values}
+    places: dict[Place, Location] = {}
+    if place is not None:
+        places = {tuple(path[:length]): place for length in range(1, len(path) + 1)}
+    for inner, where in (within or {}).items():
+        places[(*path, *inner)] = where
+    return Document(values, places)
 
 
 def _merge(
-    lower: Mapping[str, Any], upper: Mapping[str, Any], path: Path_, places: dict[Path_, Location]
+    lower: Mapping[str, Any], upper: Mapping[str, Any], path: Place, replaced: set[Place]
 ) -> dict[str, Any]:
     merged = dict(lower)
     for key, value in upper.items():
-        below = merged.get(key)
+        below = lower.get(key)
         where = (*path, key)
         if isinstance(below, Mapping) and isinstance(value, Mapping) and _same_kind(below, value):
-            merged[key] = _merge(below, value, where, places)
+            merged[key] = _merge(below, value, where, replaced)
         else:
-            for known in [place for place in places if place[: len(where)] == where]:
-                del places[known]
+            replaced.add(where)
             merged[key] = value
     return merged
 
 
 def _same_kind(lower: Mapping[str, Any], upper: Mapping[str, Any]) -> bool:
-    return all(
-        key not in upper or key not in lower or upper[key] == lower[key]
-        for key in ("plugin", "source")
-    )
-
-
-def assignment(dotted: str, value: Any, origin: str) -> Document:
-    """Return the document that sets one dotted path, as an overlay."""
-    keys = dotted.split(".")
-    values: Any = value
-    for key in reversed(keys):
-        values = {key: values}
-    place = Location(origin)
-    places: dict[Path_, Location] = {tuple(keys[:n]): place for n in range(1, len(keys) + 1)}
-    return Document(values, places)
+    return all(key not in upper or key not in lower or upper[key] == lower[key] for key in KINDS)

@@ -2,30 +2,25 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 from typing import Protocol as Interface
 
-from pydantic import BaseModel
-
-from mpcs_bench.errors import PluginError, ProtocolError, did_you_mean
+from mpcs_bench.errors import PluginError, ProtocolError
 from mpcs_bench.protocol.canonical import canonical_json
-from mpcs_bench.protocol.cells import LIGHT_AXES, Axes, Cell
-from mpcs_bench.protocol.document import assignment
-from mpcs_bench.protocol.load import LoadedProtocol, validate
-from mpcs_bench.protocol.schema import CellSettings, Experiment, Split
-from mpcs_bench.protocol.stages import CellBuilder
+from mpcs_bench.protocol.cells import LIGHT_AXES, Cell
+from mpcs_bench.protocol.document import Document
+from mpcs_bench.protocol.dotted import ALIASES, setting_path, undone
+from mpcs_bench.protocol.layering import with_setting
+from mpcs_bench.protocol.load import LoadedProtocol
+from mpcs_bench.protocol.matrix import Matrix, heavy_points, light_points, read_matrix
+from mpcs_bench.protocol.problems import joined, validate
+from mpcs_bench.protocol.schema import CellSettings
+from mpcs_bench.protocol.stages import CellBuilder, Extra, PluginReference
+from mpcs_bench.protocol.yaml_reader import Place
 
-ALIASES = {
-    "dataset": "finetuning.dataset",
-    "encoder": "encoder",
-    "weights": "weights",
-    "strategy": "pretraining.strategy",
-    "loss": "pretraining.loss",
-    "adaptation": "adaptation",
-}
-"""Axes that are settings under a shorter name."""
+__all__ = ["ALIASES", "MAX_CELLS", "Catalogue", "expand"]
 
 MAX_CELLS = 1_000_000
 
@@ -44,187 +39,178 @@ class Catalogue(Interface):
 
 
 def expand(loaded: LoadedProtocol, catalogue: Catalogue) -> list[Cell]:
-    """Return the cells of a protocol: experiments outermost, then the matrix in file order.
+    """Return the cells of a protocol.
 
-    Raises ProtocolError, with file and line, for an unknown axis, plugin, parameter or
-    magnification, and for two cells of one experiment that are the same point.
+    Experiments are outermost, in file order; then the axes that are settings, in file order; then
+    fold, split seed, seed, replicate, train magnification and label fraction, each in the order
+    of its values. Settings are validated once for each experiment and point of the former.
+
+    Raises ProtocolError, with file and line, for an unknown axis, setting, plugin, parameter or
+    magnification, for what one part of the protocol sets and another undoes, and for two cells of
+    one experiment that are the same point.
     """
     protocol = loaded.protocol
-    light, heavy = _axes(loaded)
+    matrix = read_matrix(loaded)
+    _check_assigned(loaded, matrix)
+    common = _of_cells(loaded.document)
     cells: list[Cell] = []
-    for position, experiment in enumerate(protocol.experiments):
-        for point in _points(heavy):
-            settings = _settings(loaded, experiment, position, point)
-            builder = CellBuilder(settings, _Placed(loaded, catalogue))
-            extras = _extras(experiment, point)
-            for axes in _light_points(loaded, light, settings, catalogue):
-                cells.append(
-                    builder.cell(
-                        protocol=protocol.name,
-                        experiment=experiment.id,
-                        label=experiment.label,
-                        position=position,
-                        axes=axes,
-                        extras=extras,
-                    )
+    for position, (name, experiment) in enumerate(protocol.experiments.items()):
+        base = _experiment(loaded, matrix, common, name)
+        seen: dict[str, Cell] = {}
+        for point, document in heavy_points(loaded, matrix, base):
+            settings = validate(CellSettings, document)
+            placed = _Placed(document, catalogue)
+            extras = _extras({**experiment.set, **point}, loaded.path.parent.resolve())
+            own_seeds = "split_seed" not in matrix.light
+            builder = CellBuilder(settings, placed, extras, own_split_seeds=own_seeds)
+            dataset = settings.datasets[settings.finetuning.dataset]
+            for axes in light_points(
+                loaded,
+                matrix,
+                dataset.split,
+                catalogue.magnifications(dataset.plugin),
+                draws_nothing=settings.adaptation == "colour-floor",
+            ):
+                cell = builder.cell(
+                    protocol=protocol.name,
+                    experiment=name,
+                    label=experiment.label,
+                    position=position,
+                    axes=axes,
                 )
+                if seen.setdefault(cell.stage.symbol, cell) is not cell:
+                    raise _twice(loaded, cell)
+                cells.append(cell)
                 if len(cells) > MAX_CELLS:
                     raise loaded.error(f"more than {MAX_CELLS:,} cells", ["matrix"])
-    _check_distinct(loaded, cells)
     return cells
 
 
-def _axes(loaded: LoadedProtocol) -> tuple[dict[str, list[Any]], dict[str, list[Any]]]:
-    light: dict[str, list[Any]] = {}
-    heavy: dict[str, list[Any]] = {}
-    for name, values in loaded.protocol.matrix.items():
-        if not values:
-            raise loaded.error(f"the axis '{name}' has no values", ["matrix", name])
-        if len({canonical_json(value) for value in values}) != len(values):
-            raise loaded.error(f"the axis '{name}' names a value twice", ["matrix", name])
+def _experiment(
+    loaded: LoadedProtocol, matrix: Matrix, document: Document, experiment: str
+) -> Document:
+    """Lay what an experiment sets over the common settings, in the order it is written."""
+    paths: list[tuple[str, ...]] = []
+    for name, value in loaded.protocol.experiments[experiment].set.items():
+        where: Place = ("experiments", experiment, "set", name)
+        path = setting_path(name)
         if name in LIGHT_AXES:
-            light[name] = values
-        elif name in ALIASES or name.split(".")[0] in CellSettings.model_fields:
-            heavy[name] = values
-        else:
-            known = [*LIGHT_AXES, *ALIASES, *CellSettings.model_fields]
-            raise loaded.error(
-                f"unknown axis '{name}'.{did_you_mean(name, known)}",
-                ["matrix", name],
-                hint=f"Axes: {', '.join([*LIGHT_AXES, *ALIASES])}, or a dotted setting.",
-            )
-    return light, heavy
-
-
-def _points(heavy: dict[str, list[Any]]) -> Iterator[dict[str, Any]]:
-    for values in itertools.product(*heavy.values()):
-        yield dict(zip(heavy, values, strict=True))
-
-
-def _settings(
-    loaded: LoadedProtocol, experiment: Experiment, position: int, point: dict[str, Any]
-) -> CellSettings:
-    """Lay the experiment's settings and the matrix point over the protocol, and validate."""
-    document = loaded.document
-    origin = document.locate(["experiments", position, "set"])
-    for dotted, value in experiment.set.items():
-        where = document.locate(["experiments", position, "set", dotted]) or origin
-        overlay = assignment(ALIASES.get(dotted, dotted), value, str(where))
-        document = document.overlaid(overlay)
-    for name, value in point.items():
-        where = document.locate(["matrix", name])
-        overlay = assignment(ALIASES.get(name, name), value, f"{where} (axis {name})")
-        if name in ("strategy", "loss") and document.values.get("pretraining") is None:
-            continue  # an experiment without pre-training has no such axis
-        document = document.overlaid(overlay)
-    kept = {
-        key: document.values[key] for key in CellSettings.model_fields if key in document.values
-    }
-    document = type(document)(kept, document.places)
-    return validate(CellSettings, document)
-
-
-def _light_points(
-    loaded: LoadedProtocol,
-    given: dict[str, list[Any]],
-    settings: CellSettings,
-    catalogue: Catalogue,
-) -> Iterator[Axes]:
-    dataset = settings.datasets[settings.finetuning.dataset]
-    declared = catalogue.magnifications(dataset.plugin)
-    values: dict[str, Sequence[Any]] = {
-        "fold": given.get("fold", _default_folds(dataset.split)),
-        "split_seed": given.get("split_seed", [dataset.split.seed]),
-        "seed": given.get("seed", [0]),
-        "replicate": given.get("replicate", [0]),
-        "train_magnification": given.get("train_magnification", declared or [None]),
-        "label_fraction": given.get("label_fraction", [1.0]),
-    }
-    _check_light(loaded, values, dataset.split, declared)
-    if settings.adaptation == "colour-floor":
-        # It draws nothing: another seed would be the same number again, not another sample.
-        values |= {"seed": values["seed"][:1], "replicate": values["replicate"][:1]}
-    for point in itertools.product(*values.values()):
-        yield Axes(**dict(zip(values, point, strict=True)))
-
-
-def _default_folds(split: Split) -> Sequence[int]:
-    if split.scheme == "kfold":
-        return range(split.folds)
-    return range(1, 6) if split.scheme == "official" else [0]
-
-
-def _check_light(
-    loaded: LoadedProtocol,
-    values: dict[str, Sequence[Any]],
-    split: Split,
-    declared: tuple[int, ...],
-) -> None:
-    for name, items in values.items():
-        for item in items:
-            if name == "label_fraction":
-                fine = isinstance(item, int | float) and 0 < item <= 1
-                wanted = "a number above 0, at most 1"
-            elif name == "train_magnification":
-                fine = item in declared or (item is None and not declared)
-                wanted = f"one of {', '.join(map(str, declared)) or 'null'}"
-            elif name == "fold" and split.scheme == "kfold":
-                fine = type(item) is int and 0 <= item < split.folds
-                wanted = f"a fold from 0 to {split.folds - 1}"
-            else:
-                fine = type(item) is int and item >= 0
-                wanted = "a whole number, 0 or more"
-            if not fine:
+            raise loaded.error(f"'{name}' is an axis: it stands under `matrix`", where)
+        earlier = undone(paths, path)
+        if earlier is not None:
+            raise loaded.error(f"'{name}' undoes '{'.'.join(earlier)}', which stands above", where)
+        for changed, axis in matrix.heavy_paths.items():
+            if undone([path], changed) is not None:
                 raise loaded.error(
-                    f"{name.replace('_', ' ')} {item!r} is not {wanted}", ["matrix", name]
+                    f"'{name}' is set here, and the axis '{axis}' of the matrix undoes it",
+                    where,
+                    hint="Keep one of the two.",
                 )
+        paths.append(path)
+        document = with_setting(
+            document,
+            name,
+            value,
+            model=CellSettings,
+            place=loaded.document.locate(where),
+            within=loaded.document.places_within(where),
+        )
+    return document
 
 
-def _extras(experiment: Experiment, point: dict[str, Any]) -> str:
-    """Name the settings that no named axis shows, so that ids of different cells differ."""
-    shown = {*ALIASES, *ALIASES.values(), "pretraining"}
-    items = {**experiment.set, **point}
-    return "".join(
-        f"/{name}={canonical_json(value)}" for name, value in items.items() if name not in shown
+def _of_cells(document: Document) -> Document:
+    """Return what of a protocol is settings of cells: not its names, experiments and matrix."""
+    fields = CellSettings.model_fields
+    return Document(
+        {key: value for key, value in document.values.items() if key in fields},
+        {path: at for path, at in document.places.items() if not path or path[0] in fields},
     )
 
 
-def _check_distinct(loaded: LoadedProtocol, cells: list[Cell]) -> None:
-    seen: dict[tuple[str, str], Cell] = {}
-    for cell in cells:
-        point = (cell.experiment, cell.stage.symbol)
-        if point in seen:
-            raise loaded.error(
-                f"the experiment '{cell.experiment}' holds the same cell twice: {cell.symbolic}",
-                ["matrix"],
-                hint="Two axes set the same thing, or an axis changes nothing here.",
+def _check_assigned(loaded: LoadedProtocol, matrix: Matrix) -> None:
+    """Refuse a `--set` that the experiments or the matrix undo everywhere."""
+    heavy = matrix.heavy_paths
+    if "split_seed" in matrix.light:
+        heavy |= {("datasets", name, "split", "seed"): "split_seed" for name in _datasets(loaded)}
+    for name, place in loaded.assigned:
+        path = setting_path(name)
+        above = [path[:length] for length in range(1, len(path) + 1)]
+        axis = next((heavy[prefix] for prefix in above if prefix in heavy), None)
+        if axis is not None:
+            raise ProtocolError(
+                f"'{name}' changes nothing: '{axis}' is an axis of the matrix",
+                location=place,
+                hint=f"Set the axis instead: --set matrix.{axis}=[...]",
             )
-        seen[point] = cell
+        own = [
+            next((key for key in experiment.set if setting_path(key) in above), None)
+            for experiment in loaded.protocol.experiments.values()
+        ]
+        if None not in own:
+            keys = " or ".join(f"'{key}'" for key in dict.fromkeys(own))
+            raise ProtocolError(
+                f"'{name}' changes nothing: every experiment sets {keys} itself",
+                location=place,
+                hint="Set it there: --set experiments.ID.set.SETTING=...",
+            )
+
+
+def _datasets(loaded: LoadedProtocol) -> Sequence[str]:
+    return list(loaded.protocol.datasets)
+
+
+def _extras(items: Mapping[str, Any], folder: Path) -> list[Extra]:
+    """Name the settings that no named axis shows, so that ids of different cells differ."""
+    shown = {setting_path(alias) for alias in ALIASES} | {("pretraining",)}
+    extras = []
+    for name, value in items.items():
+        path = setting_path(name)
+        if path not in shown or not (value is None or isinstance(value, str)):
+            text = f"{name}={canonical_json(_as_written(value, folder))}"
+            extras.append(Extra(path, text))
+    return extras
+
+
+def _as_written(value: Any, folder: Path) -> Any:
+    """Return `value` with the paths below the protocol's folder relative again."""
+    if isinstance(value, Mapping):
+        return {key: _as_written(item, folder) for key, item in value.items()}
+    if isinstance(value, str) and Path(value).is_absolute():
+        path = Path(value)
+        return str(path.relative_to(folder)) if path.is_relative_to(folder) else value
+    return value
+
+
+def _twice(loaded: LoadedProtocol, cell: Cell) -> ProtocolError:
+    return loaded.error(
+        f"the experiment '{cell.experiment}' holds the same cell twice: {cell.symbolic}",
+        ["matrix"],
+        hint="Two axes set the same thing, or an axis changes nothing here.",
+    )
 
 
 class _Placed:
-    """A catalogue whose errors point at the line of the protocol that named the plugin."""
+    """A catalogue whose errors point at the line that named the plugin."""
 
-    def __init__(self, loaded: LoadedProtocol, catalogue: Catalogue) -> None:
-        self._loaded = loaded
+    def __init__(self, document: Document, catalogue: Catalogue) -> None:
+        self._document = document
         self._catalogue = catalogue
 
-    def identity(self, kind: str, ref: BaseModel, path: Sequence[str | int]) -> dict[str, Any]:
-        values = ref.model_dump()
+    def identity(
+        self, kind: str, reference: PluginReference, path: Sequence[str]
+    ) -> dict[str, Any]:
         try:
-            return self._catalogue.identity(kind, values["plugin"], values["params"])
+            return self._catalogue.identity(kind, reference.plugin, dict(reference.params))
         except PluginError as error:
             details: Sequence[tuple[Sequence[str | int], str]] = getattr(error, "errors", ())
             if not details:
-                raise self._loaded.error(error.message, path, error.hint) from None
-            lines = []
+                raise self.error(error.message, [*path, "plugin"], error.hint) from None
+            problems = []
             for where, message in details:
-                place = self._loaded.document.locate([*path, "params", *where])
-                dotted = ".".join(map(str, [*path, "params", *where]))
-                lines.append((place, f"'{dotted}': {message}"))
-            first, *rest = lines
-            text = "".join(f"\n{place}: {message}" for place, message in rest)
-            raise ProtocolError(first[1] + text, location=first[0], hint=error.hint) from None
+                full = [*path, "params", *where]
+                dotted = ".".join(map(str, full))
+                problems.append((self._document.locate(full), f"'{dotted}': {message}"))
+            raise joined(problems, error.hint) from None
 
     def magnifications(self, reference: str) -> tuple[int, ...]:
         return self._catalogue.magnifications(reference)
@@ -232,4 +218,4 @@ class _Placed:
     def error(
         self, message: str, path: Sequence[str | int], hint: str | None = None
     ) -> ProtocolError:
-        return self._loaded.error(message, path, hint)
+        return ProtocolError(message, location=self._document.locate(path), hint=hint)

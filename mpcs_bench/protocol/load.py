@@ -3,32 +3,37 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
-
-from pydantic import BaseModel, ValidationError
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
+from typing import Any
 
 from mpcs_bench.errors import Location, ProtocolError, did_you_mean
+from mpcs_bench.protocol.anchoring import anchored, anchored_value
 from mpcs_bench.protocol.document import Document, assignment, load_document
+from mpcs_bench.protocol.dotted import setting_path, value_at
+from mpcs_bench.protocol.layering import layered, with_setting
+from mpcs_bench.protocol.problems import validate
 from mpcs_bench.protocol.schema import Protocol
+from mpcs_bench.protocol.variables import expand_variables
+from mpcs_bench.protocol.yaml_reader import parse_yaml
 
-M = TypeVar("M", bound=BaseModel)
-_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
+__all__ = ["LoadedProtocol", "available", "expand_variables", "find", "load", "validate"]
 
 
 @dataclass(frozen=True, slots=True)
 class LoadedProtocol:
-    """A validated protocol and the document it came from, for errors that name file and line."""
+    """A validated protocol and the document it came from, for errors that name file and line.
+
+    `files` are those it was read from, in the order they were read; `assigned` the dotted names
+    that `--set` gave, with the text of each.
+    """
 
     protocol: Protocol
     document: Document
     path: Path
     files: tuple[Path, ...] = field(default=())
+    assigned: tuple[tuple[str, Location], ...] = field(default=())
 
     def error(
         self, message: str, path: Sequence[str | int], hint: str | None = None
@@ -55,9 +60,10 @@ def find(reference: str, folders: Sequence[Path]) -> Path:
     if path.suffix in (".yaml", ".yml") or os.sep in reference:
         if path.is_file():
             return path
+        beside = [item.name for item in sorted(path.parent.glob("*.y*ml"))]
         raise ProtocolError(
-            f"There is no protocol file '{reference}'.",
-            hint="`mpcs-bench protocols` lists the protocols that ship.",
+            f"There is no protocol file '{reference}'.{did_you_mean(path.name, beside)}",
+            hint="`mpcs-bench protocols list` lists the protocols that ship.",
         )
     known = available(folders)
     if reference in known:
@@ -79,105 +85,70 @@ def load(
     """Load, extend, overlay and validate a protocol.
 
     `overlays` are names under `overlays/` of a folder, or paths; `assignments` are `a.b=c`, the
-    last overlay; `data_roots` give root folders by data set name (also the last word).
-    Raises ProtocolError with file, line and column.
+    last overlay; `data_roots` give root folders by data set name (also the last word). Relative
+    paths in the last two lie in the current folder. Raises ProtocolError with file, line and
+    column, or naming the option.
     """
     path = find(reference, folders)
     files: list[Path] = []
-    document = _extended(path, files, ())
+    document = _extended(path, files)
     for name in overlays:
-        overlay = _find_overlay(name, path, folders)
-        document = document.overlaid(_extended(overlay, files, ()))
+        overlay = _extended(_find_overlay(name, path, folders), files)
+        document = layered(document, overlay)
+    assigned = []
     for text in assignments:
-        document = document.overlaid(_parse_assignment(text))
+        document, name = _assigned(document, text)
+        assigned.append((name, Location(f"--set {text}")))
     for name, root in (data_roots or {}).items():
-        if name not in document.values.get("datasets", {}):
-            known = list(document.values.get("datasets", {}))
-            raise ProtocolError(
-                f"--data names '{name}', which is not a data set of this protocol."
-                f"{did_you_mean(name, known)}",
-                hint=f"Its data sets: {', '.join(known) or 'none'}.",
-            )
-        document = document.overlaid(assignment(f"datasets.{name}.root", root, "--data"))
+        document = _with_root(document, name, root)
     protocol = validate(Protocol, document)
-    return LoadedProtocol(protocol, document, path, tuple(files))
+    return LoadedProtocol(protocol, document, path, tuple(files), tuple(assigned))
 
 
-def validate(model: type[M], document: Document) -> M:
-    """Validate a document; every problem is reported at once, each with its place."""
-    try:
-        return model.model_validate(document.values)
-    except ValidationError as error:
-        problems = [_problem(model, document, item) for item in error.errors()]
-    first = problems[0]
-    rest = "".join(f"\n{place}: {message}" for place, message in problems[1:])
-    raise ProtocolError(f"{first[1]}{rest}", location=first[0])
+def _extended(path: Path, files: list[Path], chain: tuple[Path, ...] = ()) -> Document:
+    """Read `path` over the files it extends; one that has been read already is not laid again.
 
-
-def expand_variables(text: str) -> tuple[str, list[str]]:
-    """Replace `${NAME}` and `${NAME:-default}`; also return the names that are not set."""
-    missing: list[str] = []
-
-    def value(match: re.Match[str]) -> str:
-        name, default = match.group(1), match.group(2)
-        found = os.environ.get(name) or default
-        if found is None:
-            missing.append(name)
-            return match.group(0)
-        return found
-
-    return _VARIABLE.sub(value, text), missing
-
-
-def _extended(path: Path, files: list[Path], chain: tuple[Path, ...]) -> Document:
-    """Read `path` over the files it extends."""
-    resolved = path.resolve()
-    if resolved in chain:
-        names = " -> ".join(item.name for item in (*chain, resolved))
-        raise ProtocolError(f"`extends` runs in a circle: {names}", location=Location(str(path)))
+    So two files may extend a third, and what one of them changes of it stays changed.
+    """
     document = load_document(path)
     files.append(path)
-    values = _anchored(document.values, path.parent.resolve())
-    parents = values.pop("extends", [])
-    parents = [parents] if isinstance(parents, str) else parents
-    if not isinstance(parents, list) or not all(isinstance(item, str) for item in parents):
-        raise ProtocolError(
-            "`extends` takes a file or a list of files", location=document.locate(["extends"])
-        )
+    values = anchored(document.values, path.parent.resolve())
+    parents = values.pop("extends", ())
+    listed = isinstance(parents, list)
+    parents = parents if listed else [parents] if isinstance(parents, str) else parents
     base = Document({})
-    for parent in parents:
-        target = path.parent / parent
+    for index, parent in enumerate(_file_names(parents, document)):
+        place = document.locate(["extends", index] if listed else ["extends"])
+        target = path.parent / Path(parent).expanduser()
+        circle = (*chain, path)
+        if any(_same_file(target, other) for other in circle):
+            names = " -> ".join(item.name for item in (*circle, target))
+            raise ProtocolError(f"`extends` runs in a circle: {names}", location=place)
         if not target.is_file():
+            beside = [item.name for item in sorted(target.parent.glob("*.y*ml"))]
             raise ProtocolError(
-                f"extends '{parent}', and there is no such file beside it",
-                location=document.locate(["extends"]),
+                f"extends '{parent}', and there is no such file beside it."
+                f"{did_you_mean(target.name, beside)}",
+                location=place,
                 hint=f"Looked for {target}.",
             )
-        base = base.overlaid(_extended(target, files, (*chain, resolved)))
-    return base.overlaid(Document(values, document.places))
+        if not any(_same_file(target, other) for other in files):
+            base = layered(base, _extended(target, files, circle))
+    result = layered(base, Document(values, document.places))
+    result.places[()] = document.places[()]  # what is missing is missing here, not in a base
+    return result
 
 
-def _anchored(values: dict[str, Any], folder: Path) -> dict[str, Any]:
-    """Let relative paths in a file mean: beside that file, wherever it is run from."""
+def _file_names(parents: Any, document: Document) -> Sequence[str]:
+    if isinstance(parents, list | tuple) and all(isinstance(item, str) for item in parents):
+        return parents
+    raise ProtocolError(
+        "`extends` takes a file or a list of files", location=document.locate(["extends"])
+    )
 
-    def anchor(holder: Any, key: str) -> Any:
-        written = holder.get(key) if isinstance(holder, dict) else None
-        if not isinstance(written, str) or written.startswith(("${", "~")):
-            return holder
-        return {**holder, key: str(folder / written)}
 
-    values = {**values}
-    if "weights" in values:
-        values["weights"] = anchor(values["weights"], "file")
-    if isinstance(values.get("datasets"), dict):
-        datasets = {}
-        for name, dataset in values["datasets"].items():
-            datasets[name] = anchor(dataset, "root")
-            if isinstance(datasets[name], dict) and "split" in datasets[name]:
-                split = anchor(datasets[name]["split"], "file")
-                datasets[name] = {**datasets[name], "split": split}
-        values["datasets"] = datasets
-    return values
+def _same_file(one: Path, other: Path) -> bool:
+    return one.resolve() == other.resolve()
 
 
 def _find_overlay(name: str, protocol: Path, folders: Sequence[Path]) -> Path:
@@ -195,71 +166,42 @@ def _find_overlay(name: str, protocol: Path, folders: Sequence[Path]) -> Path:
     )
 
 
-def _parse_assignment(text: str) -> Document:
-    dotted, sign, raw = text.partition("=")
-    if not sign or not dotted.strip():
+def _assigned(document: Document, text: str) -> tuple[Document, str]:
+    """Lay `a.b=c` over the document; also return the name `a.b`."""
+    name, sign, raw = text.partition("=")
+    name, place = name.strip(), Location(f"--set {text}")
+    if not sign or not name:
         raise ProtocolError(
             f"--set takes key=value, not '{text}'.", hint="For example: --set finetuning.epochs=10"
         )
     try:
-        value = YAML(typ="safe", pure=True).load(raw) if raw.strip() else None
-    except YAMLError:
-        raise ProtocolError(f"--set {dotted}: '{raw}' is not a YAML value.") from None
-    return assignment(dotted.strip(), value, f"--set {text}")
+        written, places = parse_yaml(raw, f"--set {text}")
+    except ProtocolError as error:
+        raise ProtocolError(
+            f"'{raw}' is not a YAML value: {error.message.removeprefix('not valid YAML: ')}",
+            location=place,
+            hint="Quote it for YAML, and all of it for the shell: --set 'title=\"A: B\"'",
+        ) from None
+    path = setting_path(name)
+    if path == ("extends",):
+        raise ProtocolError(
+            "`extends` is for files", location=place, hint="Lay a file over with --overlay PATH."
+        )
+    value = value_at(anchored(assignment(path, written, place).values, Path.cwd()), path)
+    within = dict.fromkeys(places, place)
+    return with_setting(document, name, value, model=Protocol, place=place, within=within), name
 
 
-def _problem(model: type[BaseModel], document: Document, item: Any) -> tuple[Location | None, str]:
-    path = _document_path(document.values, item["loc"])
-    dotted = ".".join(str(part) for part in path)
-    place = document.locate(path)
-    if item["type"] == "extra_forbidden":
-        siblings = _fields_at(model, path[:-1])
-        near = did_you_mean(str(path[-1]), siblings)
-        return place, f"unknown key '{dotted}'.{near}"
-    if item["type"] == "missing":
-        return place, f"'{dotted}' is missing"
-    message = item["msg"].removeprefix("Value error, ")
-    given = item.get("input")
-    shown = f", got {given!r}" if isinstance(given, str | int | float | bool) else ""
-    return place, f"'{dotted}': {message}{shown}" if dotted else message
-
-
-def _document_path(values: Any, loc: Sequence[str | int]) -> list[str | int]:
-    """Keep the parts of pydantic's location that exist in the document, and the last one."""
-    path: list[str | int] = []
-    current = values
-    for index, part in enumerate(loc):
-        if isinstance(current, dict) and part in current:
-            current = current[str(part)]
-        elif isinstance(current, list) and isinstance(part, int) and part < len(current):
-            current = current[part]
-        elif index < len(loc) - 1 or not isinstance(current, dict):
-            continue
-        path.append(part)
-    return path
-
-
-def _fields_at(model: type[BaseModel], path: Sequence[str | int]) -> list[str]:
-    """Return the field names of the model at `path` (for suggestions)."""
-    current: Any = model
-    for part in path:
-        if not (isinstance(current, type) and issubclass(current, BaseModel)):
-            return []
-        info = current.model_fields.get(str(part))
-        if info is None:
-            continue
-        current = _model_in(info.annotation)
-    if isinstance(current, type) and issubclass(current, BaseModel):
-        return list(current.model_fields)
-    return []
-
-
-def _model_in(annotation: Any) -> Any:
-    """Return the model inside Optional, dict, tuple or Annotated."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    for argument in getattr(annotation, "__args__", ()):
-        found = _model_in(argument)
-        if found is not None:
-            return found
-    return None
+def _with_root(document: Document, name: str, root: str) -> Document:
+    datasets = document.values.get("datasets")
+    known = list(datasets) if isinstance(datasets, Mapping) else []
+    if name not in known:
+        raise ProtocolError(
+            f"--data names '{name}', which is not a data set of this protocol."
+            f"{did_you_mean(name, known)}",
+            hint=f"Its data sets: {', '.join(known) or 'none'}.",
+        )
+    dotted = f"datasets.{name}.root"
+    value = anchored_value(root, setting_path(dotted), Path.cwd())
+    place = Location(f"--data {name}={root}")
+    return with_setting(document, dotted, value, model=Protocol, place=place)

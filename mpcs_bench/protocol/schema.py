@@ -2,32 +2,43 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from collections.abc import Hashable
+from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, Field, PositiveInt, model_validator
 
-from mpcs_bench.protocol.settings import Settings, setting
-from mpcs_bench.protocol.transform import Transform
+from mpcs_bench.errors import did_you_mean
+from mpcs_bench.protocol.experiments import Experiments
+from mpcs_bench.protocol.settings import MisplacedError, Settings, ShortForm, setting
+from mpcs_bench.protocol.transform import Size, Transform
+from mpcs_bench.protocol.variables import check_variables
+
+H = TypeVar("H", bound=Hashable)
+
+
+def _distinct(values: tuple[H, ...]) -> tuple[H, ...]:
+    for index, value in enumerate(values):
+        if value in values[:index]:
+            raise MisplacedError(f"{value!r} stands in the list twice", index)
+    return values
+
 
 Fraction = Annotated[float, Field(gt=0, le=1)]
-Size = Annotated[tuple[int, int], Field(description="width, height in pixels")]
-GroupName = str
-Part = Literal["ssl", "label"]
+Seed = Annotated[int, Field(ge=0, lt=2**63)]
+Magnifications = Annotated[tuple[PositiveInt, ...], Field(min_length=1), AfterValidator(_distinct)]
+Parts = Annotated[
+    tuple[Literal["ssl", "label"], ...], Field(min_length=1), AfterValidator(_distinct)
+]
+FilePath = Annotated[str, Field(min_length=1), AfterValidator(check_variables)]
+DatasetName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]
 
 
-def _reference(value: Any) -> Any:
-    """Let `strategy: ordered` stand for `strategy: {plugin: ordered}`."""
-    return {"plugin": value} if isinstance(value, str) else value
-
-
-class PluginRef(Settings):
+class PluginRef(ShortForm):
     """A plugin by name (`package/name`, or short where unique) with its parameters."""
 
-    plugin: str = setting("factor", description="name of the plugin")
+    short_form: ClassVar[str] = "plugin"
+    plugin: str = setting("factor", min_length=1, description="name of the plugin")
     params: dict[str, Any] = setting("factor", {}, description="parameters of the plugin")
-
-
-Ref = Annotated[PluginRef, BeforeValidator(_reference)]
 
 
 class Split(Settings):
@@ -35,13 +46,16 @@ class Split(Settings):
 
     scheme: Literal["kfold", "official", "file"] = setting("condition", "kfold")
     folds: int = setting("condition", 5, ge=2, description="number of folds of scheme kfold")
-    group: GroupName | None = setting(
+    group: str | None = setting(
         "condition", None, description="what may not be torn apart; null: the data set's default"
     )
     stratify: Literal["subtype", "label"] = setting("condition", "subtype")
-    seed: int = setting("condition", 0, description="root seed of the split")
-    file: str | None = setting(
-        "runtime", None, description="CSV with columns fold, part and sample_id or patient_id"
+    seed: Seed = setting("condition", 0, description="root seed of the split")
+    file: FilePath | None = setting(
+        "runtime",
+        None,
+        is_path=True,
+        description="CSV with columns fold, part and sample_id or patient_id",
     )
     accept: tuple[str, ...] = setting(
         "condition", (), description="leakage findings declared as known: RULE or RULE:GROUP"
@@ -49,18 +63,23 @@ class Split(Settings):
 
     @model_validator(mode="after")
     def _file_scheme(self) -> Split:
-        if (self.scheme == "file") != (self.file is not None):
-            raise ValueError("scheme 'file' needs `file`, and the other schemes take none")
+        if self.scheme == "file" and self.file is None:
+            raise MisplacedError("scheme 'file' needs a `file` beside it", "scheme")
+        if self.scheme != "file" and self.file is not None:
+            raise MisplacedError(f"scheme '{self.scheme}' takes no file", "file")
         return self
 
 
 class DatasetSettings(Settings):
     """A data set: its plugin, where its root folder is, and its split."""
 
-    plugin: str = setting("condition")
-    params: dict[str, Any] = setting("condition", {})
-    root: str | None = setting(
-        "runtime", None, description="root folder; ${NAME} is an environment variable"
+    plugin: str = setting("condition", min_length=1, description="name of the plugin")
+    params: dict[str, Any] = setting("condition", {}, description="parameters of the plugin")
+    root: FilePath | None = setting(
+        "runtime",
+        None,
+        is_path=True,
+        description="root folder; ${NAME} is an environment variable",
     )
     image_size: Size | None = setting(
         "condition", None, description="working size; null: as stored (all images of one size)"
@@ -68,21 +87,22 @@ class DatasetSettings(Settings):
     split: Split = setting("condition", Split())
 
 
-class Weights(Settings):
+class Weights(ShortForm):
     """Where the encoder's initial weights come from."""
 
+    short_form: ClassVar[str] = "source"
     source: Literal["none", "imagenet", "file"] = setting("factor", "none")
-    file: str | None = setting("runtime", None, description="safetensors, or a state dict")
+    file: FilePath | None = setting(
+        "runtime", None, is_path=True, description="safetensors, or a state dict"
+    )
 
     @model_validator(mode="after")
     def _named_file(self) -> Weights:
         if self.source == "file" and self.file is None:
-            raise ValueError("source 'file' needs `file`")
+            raise MisplacedError("source 'file' needs a `file` beside it", "source")
+        if self.source == "none" and self.file is not None:
+            raise MisplacedError("source 'none' takes no file: write `source: file`", "file")
         return self
-
-
-def _weights(value: Any) -> Any:
-    return {"source": value} if isinstance(value, str) else value
 
 
 class Optimizer(Settings):
@@ -99,7 +119,7 @@ class Optimizer(Settings):
 class Head(Settings):
     """The projection head g(.) (Section 4.2)."""
 
-    widths: tuple[int, ...] | None = setting(
+    widths: Annotated[tuple[PositiveInt, ...], Field(min_length=1)] | None = setting(
         "condition", None, description="hidden widths, then the output; null: the encoder's own"
     )
     bias: bool = setting("condition", True)
@@ -122,13 +142,13 @@ class Pretraining(Settings):
     """Self-supervised pre-training (Sections 3.2 and 4.3.1)."""
 
     dataset: str = setting("condition", description="a name under `datasets`")
-    strategy: Ref = setting("factor")
-    loss: Ref = setting("factor")
-    magnifications: tuple[int, ...] | None = setting(
+    strategy: PluginRef = setting("factor")
+    loss: PluginRef = setting("factor")
+    magnifications: Magnifications | None = setting(
         "condition", None, description="null: all of the data set"
     )
     sets: Sets = setting("condition", Sets())
-    parts: tuple[Part, ...] = setting("condition", ("ssl",))
+    parts: Parts = setting("condition", ("ssl",))
     transform: Transform = setting("condition")
     head: Head = setting("condition", Head())
     optimizer: Optimizer = setting("condition")
@@ -152,8 +172,8 @@ class Finetuning(Settings):
     """Training and testing on the downstream task (Section 4.3.2)."""
 
     dataset: str = setting("condition", description="a name under `datasets`")
-    parts: tuple[Part, ...] = setting("condition", ("label",))
-    test_magnifications: tuple[int, ...] | None = setting(
+    parts: Parts = setting("condition", ("label",))
+    test_magnifications: Magnifications | None = setting(
         "condition", None, description="null: the one it was trained at"
     )
     transform: Transform = setting("condition")
@@ -171,9 +191,9 @@ class Finetuning(Settings):
 class CellSettings(Settings):
     """Everything that decides a cell's numbers, but for the cell's own axes."""
 
-    datasets: dict[str, DatasetSettings] = setting("condition")
-    encoder: Ref = setting("factor")
-    weights: Annotated[Weights, BeforeValidator(_weights)] = setting("factor", Weights())
+    datasets: dict[DatasetName, DatasetSettings] = setting("condition", min_length=1)
+    encoder: PluginRef = setting("factor")
+    weights: Weights = setting("factor", Weights())
     adaptation: Literal["finetune", "colour-floor"] = setting(
         "factor", "finetune", description="colour-floor: ridge on colour statistics, the control"
     )
@@ -186,21 +206,17 @@ class CellSettings(Settings):
 
     @model_validator(mode="after")
     def _known_datasets(self) -> CellSettings:
-        for section in (self.pretraining, self.finetuning):
-            if section is not None and section.dataset not in self.datasets:
-                known = ", ".join(self.datasets) or "none"
-                raise ValueError(
-                    f"data set '{section.dataset}' is not under `datasets` (there: {known})"
+        for section in ("pretraining", "finetuning"):
+            settings = getattr(self, section)
+            if settings is not None and settings.dataset not in self.datasets:
+                known = list(self.datasets)
+                raise MisplacedError(
+                    f"there is no data set '{settings.dataset}' under `datasets` "
+                    f"(there: {', '.join(known)}).{did_you_mean(settings.dataset, known)}",
+                    section,
+                    "dataset",
                 )
         return self
-
-
-class Experiment(Settings):
-    """One row of the comparison: a name, a label for tables, and what it sets."""
-
-    id: str = setting("label", min_length=1)
-    label: str = setting("label", min_length=1)
-    set: dict[str, Any] = setting("label", {}, description="dotted setting -> value")
 
 
 class ReportSettings(Settings):
@@ -210,29 +226,42 @@ class ReportSettings(Settings):
     notes: tuple[str, ...] = setting("label", (), description="sentences printed with the table")
 
 
-def _unique_ids(experiments: tuple[Experiment, ...]) -> tuple[Experiment, ...]:
-    seen = [experiment.id for experiment in experiments]
-    if len(set(seen)) != len(seen):
-        twice = next(name for name in seen if seen.count(name) > 1)
-        raise ValueError(f"experiment id '{twice}' is used twice")
-    return experiments
-
-
 class Protocol(CellSettings):
     """One protocol file: an experiment or a sweep."""
 
+    complete_when: ClassVar[dict[str, Any]] = {
+        "required": ["name"],
+        "not": {"required": ["extends"]},
+    }
     extends: str | tuple[str, ...] = setting(
-        "label", (), description="files beside this one that it is laid over"
+        "label", (), description="files, beside this one, that it is laid over"
     )
     name: str = setting("label", pattern=r"^[a-z0-9][a-z0-9._-]*$")
     title: str = setting("label", "")
     description: str = setting("label", "")
-    plugins: tuple[str, ...] = setting("label", (), description="plugin files (need --trust)")
-    scale: str = setting("label", "paper", description="paper, or the name of a smaller scale")
-    experiments: Annotated[tuple[Experiment, ...], AfterValidator(_unique_ids)] = setting(
-        "label", min_length=1
+    plugins: tuple[str, ...] = setting(
+        "label", (), is_path=True, description="plugin files (need --trust)"
     )
-    matrix: dict[str, list[Any]] = setting(
+    scale: str = setting(
+        "label", "paper", min_length=1, description="paper, or the name of a smaller scale"
+    )
+    experiments: Experiments = setting(
+        "label", description="id -> one row of the comparison, in this order"
+    )
+    matrix: dict[str, Annotated[list[Any], Field(min_length=1)]] = setting(
         "label", {}, description="axis -> values; an axis is a cell axis or a dotted setting"
     )
     report: ReportSettings = setting("label", ReportSettings())
+
+    @model_validator(mode="after")
+    def _known_baseline(self) -> Protocol:
+        ids = list(self.experiments)
+        baseline = self.report.baseline
+        if baseline is not None and baseline not in ids:
+            raise MisplacedError(
+                f"no experiment is called '{baseline}' (there: {', '.join(ids)})."
+                f"{did_you_mean(baseline, ids)}",
+                "report",
+                "baseline",
+            )
+        return self

@@ -14,7 +14,9 @@ def seed(root: int, *names: str) -> int:
     True
     """
     text = "\x1f".join([str(root), *names])
-    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "little") >> 1
+    # File names that are no UTF-8 come with surrogates, and have their seeds like all others.
+    encoded = text.encode("utf-8", "surrogatepass")
+    return int.from_bytes(hashlib.sha256(encoded).digest()[:8], "little") >> 1
 
 
 def generator(root: int, *names: str) -> np.random.Generator:

@@ -3,90 +3,135 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 from typing import Protocol as Interface
 
 from pydantic import BaseModel
 
 from mpcs_bench.errors import ProtocolError
+from mpcs_bench.protocol.canonical import canonical_json
 from mpcs_bench.protocol.cells import Axes, Cell, DataNeed, StageSpec, WeightsNeed
 from mpcs_bench.protocol.schema import CellSettings
 from mpcs_bench.protocol.settings import identity, role_of
+
+FLOOR_SETTINGS = (
+    "dataset",
+    "parts",
+    "test_magnifications",
+    "class_weights",
+    "threshold",
+    "selection",
+)
+"""The settings of fine-tuning that the colour floor has a use for."""
+
+
+class PluginReference(Interface):
+    """The name of a plugin and its parameters, as a protocol writes them."""
+
+    @property
+    def plugin(self) -> str:
+        """The name."""
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """The parameters that are not left to their defaults."""
 
 
 class PlacedCatalogue(Interface):
     """A catalogue of plugins whose errors know their place in the protocol."""
 
-    def identity(self, kind: str, ref: BaseModel, path: Sequence[str | int]) -> dict[str, Any]:
-        """Return the identity of the plugin that `ref`, standing at `path`, names."""
+    def identity(
+        self, kind: str, reference: PluginReference, path: Sequence[str]
+    ) -> dict[str, Any]:
+        """Return the identity of the plugin that `reference`, standing at `path`, names."""
 
     def magnifications(self, reference: str) -> tuple[int, ...]:
         """Return the magnifications that a data set declares."""
 
-    def error(self, message: str, path: Sequence[str | int]) -> ProtocolError:
+    def error(self, message: str, path: Sequence[str]) -> ProtocolError:
         """Return an error placed at `path`."""
 
 
-class CellBuilder:
-    """Builds the cells of one experiment at one point of the settings."""
+@dataclass(frozen=True, slots=True)
+class Extra:
+    """What a readable id says of a setting that no named axis shows."""
 
-    def __init__(self, settings: CellSettings, catalogue: PlacedCatalogue) -> None:
-        self._settings = settings
-        self._plugins: dict[str, dict[str, Any]] = {}
-        for name, dataset in settings.datasets.items():
-            self._plugins[name] = catalogue.identity("dataset", dataset, ["datasets", name])
+    path: tuple[str, ...]
+    text: str
+
+
+class CellBuilder:
+    """Builds the cells of one experiment at one point of the settings.
+
+    `own_split_seeds`: each data set is split by its own seed; otherwise all by the cell's.
+    """
+
+    def __init__(
+        self,
+        settings: CellSettings,
+        catalogue: PlacedCatalogue,
+        extras: Sequence[Extra],
+        *,
+        own_split_seeds: bool,
+    ) -> None:
+        self._settings, self._catalogue, self._extras = settings, catalogue, extras
+        self._own_split_seeds = own_split_seeds
+        self._plugins = {
+            name: catalogue.identity("dataset", dataset, ["datasets", name])
+            for name, dataset in settings.datasets.items()
+        }
         self._encoder = catalogue.identity("encoder", settings.encoder, ["encoder"])
         finetuning, pretraining = settings.finetuning, settings.pretraining
-        self._test_magnifications = finetuning.test_magnifications
-        self._check_magnifications(
-            catalogue,
-            finetuning.dataset,
-            finetuning.test_magnifications,
-            "finetuning.test_magnifications",
-        )
+        self._check_magnifications("finetuning.test_magnifications", finetuning.dataset)
         if pretraining is not None:
+            section = "pretraining"
             self._strategy = catalogue.identity(
-                "strategy", pretraining.strategy, ["pretraining", "strategy"]
+                "strategy", pretraining.strategy, [section, "strategy"]
             )
-            self._loss = catalogue.identity("loss", pretraining.loss, ["pretraining", "loss"])
-            self._check_magnifications(
-                catalogue,
-                pretraining.dataset,
-                pretraining.magnifications,
-                "pretraining.magnifications",
-            )
+            self._loss = catalogue.identity("loss", pretraining.loss, [section, "loss"])
+            self._check_magnifications("pretraining.magnifications", pretraining.dataset)
             reference = settings.datasets[pretraining.dataset].plugin
-            self._ssl_magnifications = pretraining.magnifications or catalogue.magnifications(
-                reference
-            )
+            declared = catalogue.magnifications(reference)
+            self._ssl_magnifications = pretraining.magnifications or declared
+            if len(declared) < 2 and not self._is_floor:
+                raise catalogue.error(
+                    f"pairs need two magnifications, and the data set '{pretraining.dataset}' "
+                    f"declares {len(declared)}",
+                    [section, "dataset"],
+                )
         self._shared = {
             "precision": settings.precision,
             "threads": settings.threads,
             "deterministic": settings.deterministic,
         }
-        self._pretrain_cache: dict[tuple[int, int, int, int], StageSpec] = {}
+        self._training = identity(finetuning)
+        self._names = self._plugin_names()
         self._conditions = _conditions(settings)
+        self._pretrain_cache: dict[tuple[int, int, int, int], StageSpec] = {}
 
     def cell(
-        self, *, protocol: str, experiment: str, label: str, position: int, axes: Axes, extras: str
+        self, *, protocol: str, experiment: str, label: str, position: int, axes: Axes
     ) -> Cell:
         """Return the cell at `axes`."""
-        pretrain = self._pretrain(axes, extras)
-        stage = self._final(axes, pretrain, extras)
         return Cell(
             protocol=protocol,
             experiment=experiment,
             label=label,
             position=position,
             axes=axes,
-            names=self._names(),
+            names=self._names,
             conditions=self._conditions,
-            stage=stage,
+            stage=self._final(axes, self._pretrain(axes)),
         )
 
-    def _names(self) -> dict[str, str]:
+    @property
+    def _is_floor(self) -> bool:
+        return self._settings.adaptation == "colour-floor"
+
+    def _plugin_names(self) -> dict[str, str]:
         settings, pretraining = self._settings, self._settings.pretraining
-        floor = settings.adaptation == "colour-floor"
+        floor = self._is_floor
         return {
             "dataset": settings.finetuning.dataset,
             "encoder": "none" if floor else settings.encoder.plugin,
@@ -97,14 +142,22 @@ class CellBuilder:
         }
 
     def _data(self, name: str, axes: Axes) -> DataNeed:
-        return DataNeed(name, self._plugins[name], self._settings.datasets[name], axes.split_seed)
+        dataset = self._settings.datasets[name]
+        return DataNeed(name, self._plugins[name], dataset, self._split_seed(name, axes))
 
-    def _pretrain(self, axes: Axes, extras: str) -> StageSpec | None:
+    def _split_seed(self, name: str, axes: Axes) -> int:
+        other = name != self._settings.finetuning.dataset
+        own = self._settings.datasets[name].split.seed
+        return own if other and self._own_split_seeds else axes.split_seed
+
+    def _pretrain(self, axes: Axes) -> StageSpec | None:
         settings, pretraining = self._settings, self._settings.pretraining
-        if pretraining is None or settings.adaptation == "colour-floor":
+        if pretraining is None or self._is_floor:
             return None
-        point = (axes.fold, axes.split_seed, axes.seed, axes.replicate)
+        split_seed = self._split_seed(pretraining.dataset, axes)
+        point = (axes.fold, split_seed, axes.seed, axes.replicate)
         if point not in self._pretrain_cache:
+            self._check_fold(pretraining.dataset, axes.fold)
             spec = identity(pretraining)
             del spec["dataset"]
             spec |= self._shared | {
@@ -116,95 +169,87 @@ class CellBuilder:
                 "seed": axes.seed,
                 "replicate": axes.replicate,
             }
-            names = self._names()
-            symbolic = "/".join(
-                [
-                    "pretrain",
-                    pretraining.dataset,
-                    names["encoder"],
-                    names["weights"],
-                    names["strategy"],
-                    names["loss"],
-                    *_points(axes),
-                ]
-            )
+            names = [self._names[axis] for axis in ("encoder", "weights", "strategy", "loss")]
+            parts = ["pretrain", pretraining.dataset, *names, *_points(axes, split_seed)]
             self._pretrain_cache[point] = StageSpec(
                 kind="pretrain",
-                symbolic=symbolic + extras,
+                symbolic="/".join(parts + self._pretrain_extras(pretraining.dataset)),
                 spec=spec,
                 data=self._data(pretraining.dataset, axes),
                 weights=WeightsNeed(settings.weights.source, settings.weights.file),
             )
         return self._pretrain_cache[point]
 
-    def _final(self, axes: Axes, pretrain: StageSpec | None, extras: str) -> StageSpec:
+    def _pretrain_extras(self, dataset: str) -> list[str]:
+        def matters(path: tuple[str, ...]) -> bool:
+            return path[1:2] == (dataset,) if path[0] == "datasets" else path[0] != "finetuning"
+
+        return [extra.text for extra in self._extras if matters(extra.path)]
+
+    def _final(self, axes: Axes, pretrain: StageSpec | None) -> StageSpec:
         settings, finetuning = self._settings, self._settings.finetuning
-        names = self._names()
         magnification = axes.train_magnification
         same = () if magnification is None else (magnification,)
+        training = dict(self._training)
+        del training["dataset"], training["test_magnifications"]
         spec: dict[str, Any] = {
             "train_magnification": magnification,
-            "test_magnifications": list(self._test_magnifications or same),
+            "test_magnifications": list(finetuning.test_magnifications or same),
             "label_fraction": axes.label_fraction,
             "fold": axes.fold,
-            "seed": axes.seed,
-            "replicate": axes.replicate,
         }
-        training = identity(finetuning)
-        del training["dataset"], training["test_magnifications"]
         weights = WeightsNeed("none", None)
-        if settings.adaptation == "colour-floor":
-            spec |= {
-                name: training[name]
-                for name in ("parts", "threshold", "class_weights", "selection")
-            }
+        if self._is_floor:
+            spec |= {name: training[name] for name in FLOOR_SETTINGS if name in training}
         else:
+            spec |= {"seed": axes.seed, "replicate": axes.replicate}
             spec |= training | self._shared | {"encoder": self._encoder}
             if pretrain is None:
                 weights = WeightsNeed(settings.weights.source, settings.weights.file)
-        scope = "" if magnification is None else f"{magnification}X"
-        symbolic = "/".join(
-            part
-            for part in [
-                *(names[key] for key in ("dataset", "encoder", "weights", "strategy", "loss")),
-                names["adaptation"],
-                scope,
-                f"labels={axes.label_fraction:g}",
-                *_points(axes),
-            ]
-            if part
-        )
+        parts = [
+            *(self._names[axis] for axis in ("dataset", "encoder", "weights", "strategy", "loss")),
+            settings.adaptation,
+            *([] if magnification is None else [f"{magnification}X"]),
+            f"labels={canonical_json(axes.label_fraction)}",
+            *_points(axes, axes.split_seed),
+        ]
         return StageSpec(
-            kind="finetune" if settings.adaptation == "finetune" else "colour-floor",
-            symbolic=symbolic + extras,
+            kind="colour-floor" if self._is_floor else "finetune",
+            symbolic="/".join([*parts, *(extra.text for extra in self._extras)]),
             spec=spec,
             data=self._data(finetuning.dataset, axes),
             weights=weights,
             upstream=pretrain,
         )
 
-    def _check_magnifications(
-        self,
-        catalogue: PlacedCatalogue,
-        dataset: str,
-        asked: tuple[int, ...] | None,
-        where: str,
-    ) -> None:
-        declared = catalogue.magnifications(self._settings.datasets[dataset].plugin)
-        for value in asked or ():
+    def _check_magnifications(self, where: str, dataset: str) -> None:
+        section, name = where.split(".")
+        asked = getattr(getattr(self._settings, section), name) or ()
+        declared = self._catalogue.magnifications(self._settings.datasets[dataset].plugin)
+        for value in asked:
             if value not in declared:
                 known = ", ".join(map(str, declared)) or "none"
-                raise catalogue.error(
+                raise self._catalogue.error(
                     f"'{where}': the data set '{dataset}' has no magnification {value} "
                     f"(it declares: {known})",
                     where.split("."),
                 )
 
+    def _check_fold(self, dataset: str, fold: int) -> None:
+        """Pre-training takes the fold of the same number, of its own data set."""
+        split = self._settings.datasets[dataset].split
+        if split.scheme == "kfold" and fold >= split.folds:
+            raise self._catalogue.error(
+                f"fold {fold} of '{self._settings.finetuning.dataset}' has no counterpart in "
+                f"'{dataset}', which has {split.folds} folds",
+                ["pretraining", "dataset"],
+            )
 
-def _points(axes: Axes) -> list[str]:
+
+def _points(axes: Axes, split_seed: int) -> list[str]:
     points = [f"fold={axes.fold}", f"seed={axes.seed}"]
-    if axes.split_seed:
-        points.append(f"split-seed={axes.split_seed}")
+    if split_seed:
+        points.append(f"split-seed={split_seed}")
     if axes.replicate:
         points.append(f"replicate={axes.replicate}")
     return points

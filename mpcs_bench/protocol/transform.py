@@ -4,12 +4,23 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field, PositiveInt
 
 from mpcs_bench.protocol.settings import Settings, setting
 
 Views = Literal["shared", "independent"]
 Probability = Annotated[float, Field(ge=0, le=1)]
+Size = Annotated[tuple[PositiveInt, PositiveInt], Field(description="width, height in pixels")]
+
+
+def _low_to_high(value: tuple[float, float]) -> tuple[float, float]:
+    low, high = value
+    if not 0 < low <= high:
+        raise ValueError(f"should be two factors above 0, low before high, not {low}, {high}")
+    return value
+
+
+Zoom = Annotated[tuple[float, float], AfterValidator(_low_to_high)]
 
 
 def _views() -> Views:
@@ -39,7 +50,7 @@ class Affine(Settings):
     """Shift by up to a fraction of the width and height; zoom by a log-uniform factor."""
 
     translate: float = setting("condition", 0.0, ge=0, le=0.5)
-    zoom: tuple[float, float] = setting("condition", (1.0, 1.0))
+    zoom: Zoom = setting("condition", (1.0, 1.0), description="lowest and highest factor")
     p: Probability = setting("condition", 1.0)
     views: Views = _views()
 
@@ -69,7 +80,7 @@ class Transform(Settings):
     (null) do nothing.
     """
 
-    input_size: tuple[int, int] = setting("condition", description="width, height of the input")
+    input_size: Size = setting("condition", description="width, height of the input")
     framing: Literal["squash", "crop"] = setting("condition", "squash")
     test_framing: Literal["squash", "centre-crop", "whole"] = setting("condition", "squash")
     flip: Flip | None = setting("condition", None)

@@ -144,7 +144,7 @@ def test_a_second_terminal_sees_cells_appear_while_a_run_goes_on(
         if asked.code == 0:
             seen.append({row["state"]: row["n"] for row in asked.json})
         time.sleep(0.05)
-    out, err = process.communicate()
+    _, err = process.communicate()
     assert process.returncode == 0, err
     done = [row.get("done", 0) for row in seen if row]
     assert done == sorted(done), "a cell that was done was not done later"

@@ -40,7 +40,7 @@ def test_stages_that_cells_share_stand_once_and_upstream_first(
         ("name: tiny", "name: other"),
         ("label: Ordered Pair", "label: Another label"),
         ("title: A protocol", "title: The protocol"),
-        ("id: exp-3", "id: exp-7"),
+        ("  exp-3:", "  exp-7:"),
         ("weights: none", "weights: none\nkeep_weights: true"),
         ("group: case", "group: case, accept: [rare-subtype]"),
     ],

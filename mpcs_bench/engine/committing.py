@@ -14,7 +14,7 @@ from mpcs_bench.store import Retry, SampleSource, Store, StoreBusy
 IN_PASSING = Retry(wait=1.0)
 """How long a commit in the middle of a run waits for the database."""
 
-AT_THE_END = Retry(wait=30.0)
+AT_THE_END = Retry(wait=15.0)
 
 PAUSE = 5.0
 """Seconds between two tries while somebody else holds the database."""

@@ -43,7 +43,7 @@ def test_ucsb_from_raw_files_to_a_table(bench: Bench, roots: dict[str, str]) -> 
     assert "Patch-level accuracy" in done.out
     query = (
         "SELECT count(DISTINCT image_id) AS images, count(*) AS patches, "
-        "count(DISTINCT fold) AS folds FROM predictions JOIN cells USING (cell_id) "
+        "count(DISTINCT cells.fold) AS folds FROM predictions JOIN cells USING (cell_id) "
         "WHERE experiment = 'baseline' AND part = 'test'"
     )
     (row,) = bench("sql", query, "--json").json

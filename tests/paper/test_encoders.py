@@ -10,6 +10,11 @@ import sys
 import pytest
 import timm
 import torch
+from safetensors.torch import load_file, save_file
+
+from mpcs_bench.errors import PluginError, WeightsError
+from mpcs_bench.registry import Registry, entry_for
+from mpcs_bench.registry.suite import check
 from mpcs_paper import encoders
 from mpcs_paper.encoders import (
     DilatedResNet50,
@@ -19,11 +24,6 @@ from mpcs_paper.encoders import (
     TimmEncoder,
     TimmParams,
 )
-from safetensors.torch import load_file, save_file
-
-from mpcs_bench.errors import PluginError, WeightsError
-from mpcs_bench.registry import Registry, entry_for
-from mpcs_bench.registry.suite import check
 
 
 @pytest.fixture

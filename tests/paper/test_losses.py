@@ -8,13 +8,13 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from mpcs_paper.losses import NTXent, NTXentParams
 from pydantic import ValidationError
 from pytorch_metric_learning.losses import NTXentLoss
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from mpcs_bench.registry import entry_for
 from mpcs_bench.registry.suite import check
+from mpcs_paper.losses import NTXent, NTXentParams
 
 TEMPERATURES = (0.01, 0.1, 0.5)
 

@@ -9,6 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
+from pydantic import ValidationError
+
+from mpcs_bench.errors import PluginError
+from mpcs_bench.registry import ImageSets, entry_for
+from mpcs_bench.registry.suite import check
 from mpcs_paper.pairs import (
     FixedPair,
     FixedPairParams,
@@ -16,11 +21,6 @@ from mpcs_paper.pairs import (
     OrderedPairParams,
     RandomPair,
 )
-from pydantic import ValidationError
-
-from mpcs_bench.errors import PluginError
-from mpcs_bench.registry import ImageSets, entry_for
-from mpcs_bench.registry.suite import check
 
 MAGNIFICATIONS = (40, 100, 200, 400)
 FIGURE_3 = {40: 100, 100: 200, 200: 400, 400: 200}

@@ -95,53 +95,29 @@ def test_a_root_without_the_tree_says_what_layout_is_expected(tmp_path, folder, 
     assert "histology_slides/breast/benign/SOB/adenosis" in str(caught.value.hint)
 
 
-def test_all_published_names_are_placed(breakhis_names_tree):
-    scan = BreakHis().scan(breakhis_names_tree)
+def test_all_published_names_are_placed(breakhis_tree):
+    scan = BreakHis().scan(breakhis_tree)
     assert (len(scan.samples), scan.rejected) == (7909, [])
     assert len({s.patient_id for s in scan.samples}) == 82
     assert len({s.groups["patient_number"] for s in scan.samples}) == 81
     assert len({s.groups["case"] for s in scan.samples}) == 70
 
 
-@pytest.fixture(scope="module")
-def breakhis_names_tree(shared_data, tmp_path_factory):
-    """The published names as empty files, folds beside them."""
-    types = {
-        "A": "adenosis",
-        "F": "fibroadenoma",
-        "PT": "phyllodes_tumor",
-        "TA": "tubular_adenoma",
-        "DC": "ductal_carcinoma",
-        "LC": "lobular_carcinoma",
-        "MC": "mucinous_carcinoma",
-        "PC": "papillary_carcinoma",
-    }
-    root = tmp_path_factory.mktemp("names")
-    for line in (shared_data / "breakhis/folds/dsfold3.txt").read_text().splitlines():
-        name = line.split("|")[0]
-        front, year, slide, magnification, _ = name.split("-")
-        _, code, kind = front.split("_")
-        folder = BREAST / {"B": "benign", "M": "malignant"}[code] / "SOB" / types[kind]
-        put(root, folder / f"SOB_{code}_{kind}_{year}-{slide}" / f"{magnification}X" / name)
-    shutil.copytree(shared_data / "breakhis/folds", root / "folds")
-    return root
-
-
 class TestOfficialFolds:
-    def test_every_fold_puts_every_image_on_one_side(self, breakhis_names_tree):
-        ids = {s.sample_id for s in BreakHis().scan(breakhis_names_tree).samples}
-        folds = BreakHis().official_folds(breakhis_names_tree)
+    def test_every_fold_puts_every_image_on_one_side(self, breakhis_tree):
+        ids = {s.sample_id for s in BreakHis().scan(breakhis_tree).samples}
+        folds = BreakHis().official_folds(breakhis_tree)
         assert set(folds) == {1, 2, 3, 4, 5}
         assert all(set(sides) == ids for sides in folds.values())
         tests = [sum(side == "test" for side in sides.values()) for sides in folds.values()]
         assert tests == [2904, 2403, 2577, 2698, 3083]
 
-    def test_they_are_found_beside_the_root(self, breakhis_names_tree):
-        inside = BreakHis().official_folds(breakhis_names_tree / "BreaKHis_v1")
-        assert inside == BreakHis().official_folds(breakhis_names_tree)
+    def test_they_are_found_beside_the_root(self, breakhis_tree):
+        inside = BreakHis().official_folds(breakhis_tree / "BreaKHis_v1")
+        assert inside == BreakHis().official_folds(breakhis_tree)
 
-    def test_their_folder_can_be_named(self, breakhis_names_tree, tmp_path):
-        params = BreakHisParams(folds=str(breakhis_names_tree / "folds"))
+    def test_their_folder_can_be_named(self, breakhis_tree, tmp_path):
+        params = BreakHisParams(folds=str(breakhis_tree / "folds"))
         assert len(BreakHis(params).official_folds(tmp_path)) == 5
 
     def test_without_the_files_the_error_says_where_they_were_sought(self, tmp_path):
@@ -151,16 +127,16 @@ class TestOfficialFolds:
     @pytest.mark.parametrize(
         "line", ["SOB_B_A-1.png|40|2", "a.png|40|2|train", "a.png|40|3|validation"]
     )
-    def test_a_damaged_line_is_located(self, breakhis_names_tree, tmp_path, line):
-        folds = shutil.copytree(breakhis_names_tree / "folds", tmp_path / "folds")
+    def test_a_damaged_line_is_located(self, breakhis_tree, tmp_path, line):
+        folds = shutil.copytree(breakhis_tree / "folds", tmp_path / "folds")
         with (folds / "dsfold3.txt").open("a") as file:
             file.write(line + "\n")
         with pytest.raises(DataError, match="fold 3") as caught:
             BreakHis().official_folds(tmp_path)
         assert caught.value.location.line == 7910
 
-    def test_a_name_listed_twice_is_an_error(self, breakhis_names_tree, tmp_path):
-        folds = shutil.copytree(breakhis_names_tree / "folds", tmp_path / "folds")
+    def test_a_name_listed_twice_is_an_error(self, breakhis_tree, tmp_path):
+        folds = shutil.copytree(breakhis_tree / "folds", tmp_path / "folds")
         text = (folds / "dsfold1.txt").read_text()
         (folds / "dsfold1.txt").write_text(text + text.splitlines()[0] + "\n")
         with pytest.raises(DataError, match="listed twice in fold 1"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +14,7 @@ from mpcs_bench.shipped import folder
 if TYPE_CHECKING:
     from pandas import DataFrame
 
+    from mpcs_bench.engine.binding import Binder
     from mpcs_bench.engine.plan import Plan
     from mpcs_bench.engine.running import Observer, Outcome
     from mpcs_bench.engine.workspace import Workspace
@@ -40,22 +42,27 @@ class Options:
     trust: bool = False
     device: str = "auto"
     jobs: int | None = None
-    keep_weights: bool = False
 
 
 DEFAULTS = Options()
 
 
 def protocol_folders() -> list[Path]:
-    """Return where protocols are looked for by name: the shipped ones, then installed packages'."""
+    """Return where protocols are looked for by name: the shipped ones, then installed packages'.
+
+    A package names its folder by an entry point `mpcs_bench.protocols = "package:folder"`; one
+    that cannot be imported is passed over, so that it breaks no other protocol.
+    """
     from importlib.metadata import entry_points
     from importlib.resources import files
 
     folders = [folder("protocols")]
     for entry in entry_points(group="mpcs_bench.protocols"):
-        place = Path(str(files(entry.value.partition(":")[0]))) / entry.value.partition(":")[2]
-        if place.is_dir():
-            folders.append(place)
+        package, _, inner = entry.value.partition(":")
+        with suppress(Exception):
+            place = Path(str(files(package))) / inner
+            if place.is_dir():
+                folders.append(place)
     return folders
 
 
@@ -98,17 +105,9 @@ def registry(files: Sequence[Path] = ()) -> Registry:
     return Registry.discover(files)
 
 
-def expand(
-    protocols: Sequence[LoadedProtocol], plugins: Registry, options: Options = DEFAULTS
-) -> list[Cell]:
-    """Return the cells of the protocols that `options.only` keeps.
-
-    Raises ProtocolError, and BenchError where `only` names an unknown axis or keeps nothing.
-    """
+def expand(protocols: Sequence[LoadedProtocol], plugins: Registry) -> list[Cell]:
+    """Return all cells of the protocols; raises ProtocolError."""
     from mpcs_bench.engine.catalogue import RegistryCatalogue
-    from mpcs_bench.engine.plan import filter_cells
-    from mpcs_bench.protocol.cells import LIGHT_AXES
-    from mpcs_bench.protocol.expand import ALIASES
     from mpcs_bench.protocol.expand import expand as expand_protocol
 
     names = [loaded.protocol.name for loaded in protocols]
@@ -116,7 +115,18 @@ def expand(
         if names.count(name) > 1:
             raise BenchError(f"Two of the protocols are called '{name}'.", hint="Rename one.")
     catalogue = RegistryCatalogue(plugins)
-    cells = [cell for loaded in protocols for cell in expand_protocol(loaded, catalogue)]
+    return [cell for loaded in protocols for cell in expand_protocol(loaded, catalogue)]
+
+
+def choose(cells: Sequence[Cell], options: Options) -> list[Cell]:
+    """Return the cells that `options.only` keeps.
+
+    Raises BenchError where it names an unknown axis or keeps nothing.
+    """
+    from mpcs_bench.engine.plan import filter_cells
+    from mpcs_bench.protocol.cells import LIGHT_AXES
+    from mpcs_bench.protocol.expand import ALIASES
+
     known = ["experiment", *LIGHT_AXES, *ALIASES]
     for axis in options.only:
         if axis not in known:
@@ -145,27 +155,23 @@ def plan(
 
     Raises BenchError for anything that is there and cannot be used; what is missing blocks.
     """
-    import os
-
-    from mpcs_bench.engine.binding import Binder
     from mpcs_bench.engine.device import resolve_device
     from mpcs_bench.engine.planning import Planner
 
     protocols = [load(reference, options) for reference in references]
     files = plugin_files(protocols, options)
     plugins = registry(files)
-    cells = expand(protocols, plugins, options)
+    cells = expand(protocols, plugins)
+    chosen = choose(cells, options)
     workspace.create()
-    announce = observer.preparing if observer is not None else _silent
     planner = Planner(
         workspace=workspace,
         registry=plugins,
-        binder=Binder(plugins, workspace, os.cpu_count() or 1, announce),
+        binder=_binder(plugins, workspace, observer),
         device=resolve_device(options.device),
-        keep_weights=options.keep_weights,
         plugin_files=[str(path) for path in files],
     )
-    return planner.plan(protocols, cells)
+    return planner.plan(protocols, cells, chosen)
 
 
 def run(
@@ -201,19 +207,31 @@ def splits(
 ) -> dict[str, DataFrame]:
     """Return fold, part, patient, sample and path of every sample, by data set of a protocol.
 
+    With several split seeds a name ends in `-seedN`.
+
     Raises DataError where a data set is not on this machine.
     """
-    from mpcs_bench.data.index import SampleIndex
-    from mpcs_bench.data.splits import SplitTable, export_split
+    from mpcs_bench.data.splits import export_split
+    from mpcs_bench.engine.binding import Blocked
 
-    planned = plan([reference], workspace, options, observer=observer)
+    loaded = load(reference, options)
+    plugins = registry(plugin_files([loaded], options))
+    workspace.create()
+    binder = _binder(plugins, workspace, observer)
+    needs = {
+        (stage.data.name, stage.data.split_seed): stage.data
+        for cell in choose(expand([loaded], plugins), options)
+        for stage in (cell.stage.upstream, cell.stage)
+        if stage is not None
+    }
+    several = len(needs) > len({name for name, _ in needs})
     tables = {}
-    for stage in planned.stages:
-        if stage.job is None:
-            raise DataError(stage.reason)
-        index = SampleIndex.read(workspace.cache, stage.job.fingerprint)
-        table = SplitTable.read(workspace.cache, stage.job.split_hash)
-        tables[stage.spec.data.name] = export_split(table, index)
+    for (name, seed), need in needs.items():
+        bound = binder.data(need)
+        if isinstance(bound, Blocked):
+            raise DataError(bound.reason, hint=bound.hint)
+        title = f"{name}-seed{seed}" if several else name
+        tables[title] = export_split(bound.split, bound.index)
     return tables
 
 
@@ -235,6 +253,15 @@ def report(workspace: Workspace, protocol: str) -> Report:
         built = build_report(connection, protocol)
     store.save_comparisons(ComparisonRow(**row) for row in comparison_rows(built))
     return built
+
+
+def _binder(plugins: Registry, workspace: Workspace, observer: Observer | None) -> Binder:
+    import os
+
+    from mpcs_bench.engine.binding import Binder
+
+    announce = observer.preparing if observer is not None else _silent
+    return Binder(plugins, workspace, os.cpu_count() or 1, announce)
 
 
 def _silent(what: str, done: int, total: int) -> None:

@@ -60,15 +60,16 @@ def _root(
         os.environ["MPCS_BENCH_DEBUG"] = "1"
 
 
+UNEXPECTED = (
+    "This is a fault of mpcs-bench or of a plugin, not of what you asked for. "
+    "`mpcs-bench --debug ...` shows where it happened."
+)
+
+
 def main() -> None:
     """Run the command line; errors go to stderr, without a traceback unless `--debug`."""
     try:
         app(standalone_mode=True)
-    except BenchError as error:
-        if os.environ.get("MPCS_BENCH_DEBUG"):
-            raise
-        _complain(error)
-        sys.exit(error.exit_code)
     except KeyboardInterrupt:
         sys.stderr.write("Interrupted.\n")
         sys.exit(ExitCode.INTERRUPTED)
@@ -76,6 +77,14 @@ def main() -> None:
         # The reader (`| head`) has gone: nothing is wrong.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(ExitCode.OK)
+    except Exception as error:
+        if os.environ.get("MPCS_BENCH_DEBUG"):
+            raise
+        if not isinstance(error, BenchError):
+            error = BenchError(f"{type(error).__name__}: {error}", hint=UNEXPECTED)
+            error.exit_code = ExitCode.CELL_FAILED
+        _complain(error)
+        sys.exit(error.exit_code)
 
 
 def _complain(error: BenchError) -> None:

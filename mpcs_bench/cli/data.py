@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,6 +15,10 @@ from mpcs_bench.cli.progress import observing
 from mpcs_bench.errors import BenchError, ExitCode
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pandas import DataFrame
+
     from mpcs_bench.registry.dataset import Dataset
 
 app = typer.Typer(help="List data sets; prepare, verify and synthesise them; show splits.")
@@ -84,6 +89,7 @@ def verify(
             _dataset(dataset, param, plugin),
             root,
             cli.workspace_at(workspace).cache,
+            workers=os.cpu_count() or 1,
             progress=lambda done, total: observer.preparing("decoding", done, total),
         )
     if as_json:
@@ -117,16 +123,18 @@ def synth(
     dataset: Annotated[str, typer.Option("--dataset", help="A generated data set.")] = "synthetic",
     param: Assign = None,
     plugin: cli.Plugins = None,
+    as_json: cli.Json = False,
 ) -> None:
     """Write a synthetic data set, in the real one's layout and names, to an empty folder."""
-    import os
-
     made = _dataset(dataset, param, plugin)
     if not made.generated:
         raise BenchError(f"The data set '{dataset}' is not a generated one.")
     with observing() as observer:
         made.generate(root, os.cpu_count() or 1, lambda n, of: observer.preparing("drawing", n, of))
-    stdout().print(f"Wrote {root}", markup=False, soft_wrap=True)
+    if as_json:
+        print_json({"written": str(root)})
+    else:
+        stdout().print(f"Wrote {root}", markup=False, soft_wrap=True)
 
 
 @app.command()
@@ -137,11 +145,19 @@ def prepare(
     scale: cli.Scale = None,
     assign: cli.Assignments = None,
     data: cli.Data = None,
+    plugin: cli.Plugins = None,
+    trust: cli.Trust = False,
     as_json: cli.Json = False,
 ) -> None:
     """Make the data of protocols ready: draw what is synthetic, decode, index, split."""
     options = cli.read_options(
-        overlays=overlay, scale=scale, assignments=assign, data=data, device="cpu"
+        overlays=overlay,
+        scale=scale,
+        assignments=assign,
+        data=data,
+        plugins=plugin,
+        trust=trust,
+        device="cpu",
     )
     with observing() as observer:
         planned = api.plan(protocols, cli.workspace_at(workspace), options, observer=observer)
@@ -166,6 +182,8 @@ def splits(
     scale: cli.Scale = None,
     assign: cli.Assignments = None,
     data: cli.Data = None,
+    plugin: cli.Plugins = None,
+    trust: cli.Trust = False,
     export: Annotated[
         Path | None, typer.Option("--export", help="Write fold, part, patient, sample as CSV.")
     ] = None,
@@ -173,34 +191,55 @@ def splits(
 ) -> None:
     """Show who is in which fold and part; or write it as a file that `split.file` reads."""
     options = cli.read_options(
-        overlays=overlay, scale=scale, assignments=assign, data=data, device="cpu"
+        overlays=overlay,
+        scale=scale,
+        assignments=assign,
+        data=data,
+        plugins=plugin,
+        trust=trust,
+        device="cpu",
     )
     with observing() as observer:
         tables = api.splits(protocol, cli.workspace_at(workspace), options, observer=observer)
+    if export is not None:
+        _write_splits(tables, export)
+        return
+    parts = {name: _parts(frame) for name, frame in tables.items()}
+    if as_json:
+        print_json(parts)
+        return
+    for name, rows in parts.items():
+        print_table(list(rows[0]), [list(row.values()) for row in rows], title=name)
+
+
+def _write_splits(tables: Mapping[str, DataFrame], export: Path) -> None:
+    """Write one CSV a data set; with several, the name of each goes into the file's."""
+    from mpcs_bench.records.atomic_write import atomic_write_text
+
     for name, frame in tables.items():
-        if export is not None:
-            path = export if len(tables) == 1 else export.with_stem(f"{export.stem}-{name}")
-            frame.to_csv(path, index=False)
-            stdout().print(f"Wrote {path}", markup=False, soft_wrap=True)
-            continue
-        counts = (
-            frame.groupby(["fold", "part"], sort=True)
-            .agg(patients=("patient_id", "nunique"), samples=("sample_id", "size"))
-            .reset_index()
-        )
-        rows = counts.to_dict("records")
-        if as_json:
-            print_json({"dataset": name, "parts": rows})
-        else:
-            print_table(list(counts.columns), [list(row.values()) for row in rows], title=name)
+        path = export if len(tables) == 1 else export.with_stem(f"{export.stem}-{name}")
+        atomic_write_text(path, frame.to_csv(index=False))
+        stdout().print(f"Wrote {path}", markup=False, soft_wrap=True)
+
+
+def _parts(frame: DataFrame) -> list[dict[str, Any]]:
+    """Count patients and samples of each fold and part."""
+    return [
+        {
+            "fold": fold,
+            "part": part,
+            "patients": rows["patient_id"].nunique(),
+            "samples": len(rows),
+        }
+        for (fold, part), rows in frame.groupby(["fold", "part"], sort=True)
+    ]
 
 
 def _dataset(name: str, param: list[str] | None, files: list[Path] | None) -> Dataset:
-    from mpcs_bench.cli.plugins import _params
     from mpcs_bench.registry.dataset import Dataset
 
     registry = api.registry(files or ())
-    return registry.create(registry.resolve("dataset", name, _params(param or ())), Dataset)
+    return registry.create(registry.resolve("dataset", name, cli.read_params(param)), Dataset)
 
 
 def _class(entry: Any) -> type[Dataset]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -60,7 +60,6 @@ def read_options(
     trust: bool = False,
     device: str = "auto",
     jobs: int | None = None,
-    keep_weights: bool = False,
 ) -> Options:
     """Return the options; raises BenchError for one that cannot be read."""
     roots: dict[str, str] = {}
@@ -78,8 +77,23 @@ def read_options(
         trust=trust,
         device=device,
         jobs=jobs,
-        keep_weights=keep_weights,
     )
+
+
+def read_params(texts: Sequence[str] | None) -> dict[str, Any]:
+    """Return plugin parameters from `key=value`, the values in YAML.
+
+    Raises BenchError for a text that is neither.
+    """
+    from mpcs_bench.protocol.document import parse_document
+
+    params: dict[str, Any] = {}
+    for text in texts or ():
+        name, sign, value = text.partition("=")
+        if not (sign and name):
+            raise BenchError(f"--param takes key=value, not '{text}'.")
+        params |= parse_document(f"{name}: {value}", f"--param {text}").values
+    return params
 
 
 def _only(texts: Sequence[str]) -> dict[str, set[str]]:

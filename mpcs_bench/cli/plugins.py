@@ -10,7 +10,7 @@ import typer
 from mpcs_bench import api
 from mpcs_bench.cli import options as cli
 from mpcs_bench.cli.output import print_json, print_table, stdout
-from mpcs_bench.errors import BenchError, ExitCode, PluginError, did_you_mean
+from mpcs_bench.errors import ExitCode, PluginError, did_you_mean
 
 if TYPE_CHECKING:
     from mpcs_bench.registry.discovery import Entry
@@ -52,16 +52,19 @@ def list_plugins(plugin: cli.Plugins = None, as_json: cli.Json = False) -> None:
 @app.command()
 def show(name: Name, plugin: cli.Plugins = None, as_json: cli.Json = False) -> None:
     """Show one plugin: its version, parameters, what it declares; a broken one's traceback."""
+    found = []
     for entry in _lookup(name, plugin):
         facts = _row(entry)
+        found.append(facts)
         if entry.reason is None:
             facts["parameters"] = entry.cls.Params.model_json_schema()
             facts["declares"] = _declared(entry)
         else:
             facts["traceback"] = entry.traceback
-        if as_json:
-            print_json(facts)
-            continue
+    if as_json:
+        print_json(found)
+        return
+    for facts in found:
         for key, value in facts.items():
             if key == "traceback":
                 stdout().print(str(value), markup=False)
@@ -79,11 +82,16 @@ def new(
     kind: Annotated[str, typer.Argument(help="dataset, strategy, encoder or loss.")],
     name: Annotated[str, typer.Argument(help="The new plugin's name.")],
     folder: Annotated[Path, typer.Option("--folder", help="Where to write it.")] = Path(),
+    as_json: cli.Json = False,
 ) -> None:
     """Write a plugin file that passes its contract suite, to start from."""
     from mpcs_bench.registry.template import write_template
 
-    for path in write_template(cast("Kind", kind), name, folder):
+    written = write_template(cast("Kind", kind), name, folder)
+    if as_json:
+        print_json({"written": [str(path) for path in written]})
+        return
+    for path in written:
         stdout().print(f"Wrote {path}", markup=False, soft_wrap=True)
         stdout().print(
             f"Test it: mpcs-bench plugins test {name} --plugin {path}", markup=False, soft_wrap=True
@@ -107,7 +115,7 @@ def test(
     if others:
         names = ", ".join(f"{item.full_name} ({item.kind})" for item in (entry, *others))
         raise PluginError(f"'{name}' is ambiguous: {names}.", hint="Write the full name.")
-    results = check(entry, params=_params(param or ()), root=root)
+    results = check(entry, params=cli.read_params(param), root=root)
     if as_json:
         print_json([{"check": r.name, "passed": r.passed, "message": r.message} for r in results])
     else:
@@ -185,15 +193,3 @@ def _print_parameters(schema: dict[str, Any]) -> None:
             for name, about in properties.items()
         ],
     )
-
-
-def _params(texts: list[str] | tuple[()]) -> dict[str, Any]:
-    from ruamel.yaml import YAML
-
-    params: dict[str, Any] = {}
-    for text in texts:
-        name, sign, value = text.partition("=")
-        if not sign:
-            raise BenchError(f"--param takes key=value, not '{text}'.")
-        params[name] = YAML(typ="safe", pure=True).load(value)
-    return params

@@ -23,16 +23,20 @@ def results(
     as_json: cli.Json = False,
 ) -> None:
     """List cells with their state and scores; JSON also carries a digest of all numbers."""
+    from mpcs_bench.store.digest import digest_of
+
     store = api.connect(cli.workspace_at(workspace))
     query = (folder("reports") / "tables" / "results.sql").read_text(encoding="utf-8")
     with store.reader() as connection:
         found = connection.execute(query, {"protocols": protocol or None})
         columns = [column[0] for column in found.description or []]
         rows = found.fetchall()
+        # Of the same moment as the rows: a run may be going on.
+        digest = digest_of(connection, protocol or None) if as_json else None
     if as_json:
         print_json(
             {
-                "digest": store.digest(protocol or None),
+                "digest": digest,
                 "cells": [dict(zip(columns, row, strict=True)) for row in rows],
             }
         )
@@ -86,7 +90,7 @@ def sql(
 ) -> None:
     """Ask the database in SQL; it cannot write, neither tables nor files.
 
-    Views: cells, metrics, predictions, samples, history, stages, comparison, published.
+    Views: protocols, cells, metrics, predictions, samples, history, stages, comparison, published.
     """
     columns, rows = api.connect(cli.workspace_at(workspace)).query(query)
     if as_json:
@@ -108,10 +112,14 @@ def export(
     kind: Annotated[Format, typer.Option("--format", help="csv, parquet or json.")] = "csv",
     force: Annotated[bool, typer.Option("--force", help="Overwrite the file.")] = False,
     workspace: cli.WorkspaceFolder = cli.DEFAULT_WORKSPACE,
+    as_json: cli.Json = False,
 ) -> None:
     """Write a view of the database to a file."""
     path = api.connect(cli.workspace_at(workspace)).export(name, kind, output, force=force)
-    stdout().print(f"Wrote {path}", markup=False, soft_wrap=True)
+    if as_json:
+        print_json({"written": str(path)})
+    else:
+        stdout().print(f"Wrote {path}", markup=False, soft_wrap=True)
 
 
 def _line(value: Any) -> str:

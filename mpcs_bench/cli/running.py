@@ -49,14 +49,13 @@ def run(
     options = cli.read_options(
         overlays=overlay,
         scale=scale,
-        assignments=assign,
+        assignments=[*(assign or ()), *(["keep_weights=true"] if keep_weights else ())],
         only=only,
         data=data,
         plugins=plugin,
         trust=trust,
         device=device,
         jobs=jobs,
-        keep_weights=keep_weights,
     )
     place = cli.workspace_at(workspace)
     with observing() as observer, _terminating():

@@ -85,10 +85,7 @@ class Binder:
             return BoundWeights()
         try:
             if need.source == "imagenet":
-                resolved = self._registry.resolve("encoder", encoder["plugin"], encoder["params"])
-                path = self._registry.create(resolved, Encoder).imagenet_file()
-                if need.file is not None:
-                    path = self._weight_file(need.file)
+                path = self._imagenet_file(need, encoder)
             else:
                 path = self._weight_file(need.file or "")
         except WeightsError as error:
@@ -149,6 +146,12 @@ class Binder:
         split.write(self._workspace.cache)
         column = index.group_column(need.split.group)
         return BoundData(index, split, column, need.settings.image_size)
+
+    def _imagenet_file(self, need: WeightsNeed, encoder: Mapping[str, Any]) -> Path:
+        if need.file is not None:
+            return self._weight_file(need.file)
+        resolved = self._registry.resolve("encoder", encoder["plugin"], encoder["params"])
+        return self._registry.create(resolved, Encoder).imagenet_file()
 
     def _weight_file(self, written: str) -> Path:
         text, missing = expand_variables(written)

@@ -8,8 +8,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from mpcs_bench.engine.plan import Plan
+from mpcs_bench.errors import StoreError
 from mpcs_bench.records import PlannedCell, PlanRecord, StageState, write_plan, write_state
-from mpcs_bench.store import Retry, SampleSource, Store, StoreBusy
+from mpcs_bench.store import Retry, SampleSource, Store
 
 IN_PASSING = Retry(wait=1.0)
 """How long a commit in the middle of a run waits for the database."""
@@ -34,7 +35,7 @@ class Committer:
         self._states: dict[str, StageState] = {}
         self._results: dict[str, Path] = {}
         self._next_try = 0.0
-        self._told: int | None = None
+        self._told: str | None = None
 
     def plan(self, plan: Plan) -> None:
         """Write the plan files and queue them, with the sample indexes they rest on."""
@@ -60,7 +61,7 @@ class Committer:
         wanted = set(keys)
         try:
             folders = Store(self._workspace, IN_PASSING).uncommitted()
-        except StoreBusy:
+        except StoreError:
             folders = [self._workspace / "results" / key for key in wanted]
         for folder in folders:
             if folder.name in wanted:
@@ -72,8 +73,9 @@ class Committer:
         return len(self._results)
 
     def flush(self, *, final: bool = False) -> bool:
-        """Commit all that waits; returns False where the database is somebody else's.
+        """Commit all that waits; returns False where the database cannot be written now.
 
+        It is somebody else's, or the disk is full: no reason to stop what is being trained.
         `final` waits longer, and tries even where it has just been tried.
         """
         if not (self._plans or self._states or self._results):
@@ -88,11 +90,11 @@ class Committer:
                 results=self._results.values(),
                 samples=self._samples,
             )
-        except StoreBusy as busy:
+        except StoreError as error:
             self._next_try = time.monotonic() + PAUSE
-            if busy.pid != self._told or final:
-                self._told = busy.pid
-                self._note(f"{busy.message} Results wait on disk and nothing is lost.")
+            if error.message != self._told or final:
+                self._told = error.message
+                self._note(f"{error.message} Results wait on disk and nothing is lost.")
             return False
         for folder, problems in report.damaged.items():
             self._note(f"The result {folder} is damaged and was left out: {'; '.join(problems)}.")
@@ -123,7 +125,7 @@ def plan_records(plan: Plan) -> list[PlanRecord]:
                 split_hash=item.split_hash,
                 stages=item.stages,
             )
-            for item in plan.cells
+            for item in plan.members
             if item.cell.protocol == protocol.name
         )
         records.append(
@@ -134,7 +136,7 @@ def plan_records(plan: Plan) -> list[PlanRecord]:
                 baseline=protocol.report.baseline,
                 planned_at=now,
                 cells=cells,
-                notes=protocol.report.notes,
+                notes=(*protocol.report.notes, *plan.notices),
             )
         )
     return records

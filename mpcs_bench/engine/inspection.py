@@ -49,6 +49,10 @@ class Inspector:
         """(data set name, fingerprint) of every index in use."""
         return tuple(self._samples)
 
+    def say(self, notice: str) -> None:
+        """Add a notice."""
+        self._notices[notice] = None
+
     def inspect(self, spec: StageSpec, bound: BoundData) -> None:
         """Look at the data of one stage.
 
@@ -126,31 +130,32 @@ class Inspector:
             return
         magnifications = ", ".join(f"{value}X" for value in sets.magnifications)
         reasons = "; ".join(f"{why}: {n}" for why, n in coverage.left_out.items())
-        self._notices[
+        names = f": {_names(coverage.patients)}" if spec.data.split.scheme == "file" else ""
+        self.say(
             f"Pre-training with '{strategy.name}' at {magnifications}, fold {spec.spec['fold']}: "
-            f"{len(sets)} of {coverage.sets} sets take part, of {len(coverage.patients)} patients: "
-            f"{_names(coverage.patients)}." + (f" Left out: {reasons}." if reasons else "")
-        ] = None
+            f"{len(sets)} of {coverage.sets} sets take part, of {len(coverage.patients)} patients"
+            f"{names}." + (f" Left out: {reasons}." if reasons else "")
+        )
 
     def _say_who_trains(self, spec: StageSpec, bound: BoundData, rows: TaskRows) -> None:
         patients = bound.index.text("patient_id")
         magnification = spec.spec["train_magnification"]
         scope = f" at {magnification}X" if magnification else ""
-        self._notices[
+        self.say(
             f"Fine-tuning{scope}, fold {spec.spec['fold']}: {len(rows.train)} training images of "
             f"{_names(patients[rows.train])}; {len(rows.test)} test images of "
             f"{_names(patients[rows.test])}."
-        ] = None
+        )
 
     def _say_who_is_left_out(self, spec: StageSpec, bound: BoundData) -> None:
         position = bound.split.position(spec.spec["fold"])
         unused = bound.split.parts[position] == NO_PART
         if unused.any():
             names = _names(bound.index.text("patient_id")[unused])
-            self._notices[
+            self.say(
                 f"Fold {spec.spec['fold']} of the split file leaves out {int(unused.sum())} "
                 f"images, of patients that it does not name: {names}."
-            ] = None
+            )
 
     def _once(self, *what: object) -> bool:
         mark = digest([list(item) if isinstance(item, tuple) else item for item in what])

@@ -45,7 +45,9 @@ class PlanCell:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """All stages, upstream before downstream, and all cells, by protocol.
+    """What is to run: stages, upstream before downstream, and cells, by protocol.
+
+    `members` are all cells of the protocols in order, those that `--only` leaves out included.
 
     `notices` are sentences on what takes part and what does not; `findings` those of the leakage
     audit. Neither stops a run.
@@ -53,6 +55,7 @@ class Plan:
 
     protocols: tuple[LoadedProtocol, ...]
     cells: tuple[PlanCell, ...]
+    members: tuple[PlanCell, ...]
     stages: tuple[PlannedStage, ...]
     findings: tuple[Finding, ...] = ()
     notices: tuple[str, ...] = ()

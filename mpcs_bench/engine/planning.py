@@ -12,12 +12,15 @@ from mpcs_bench.engine.binding import Binder, Blocked
 from mpcs_bench.engine.inspection import Inspector
 from mpcs_bench.engine.plan import Plan, PlanCell, PlannedStage
 from mpcs_bench.engine.workspace import Workspace
+from mpcs_bench.errors import BenchError
 from mpcs_bench.protocol.canonical import canonical_json, digest
 from mpcs_bench.protocol.cells import Cell, StageSpec
 from mpcs_bench.protocol.load import LoadedProtocol
 from mpcs_bench.records import StageState, list_results, read_states
 from mpcs_bench.registry.registry import Registry
 from mpcs_bench.stages.job import STAGE_VERSIONS, StageJob
+
+WEIGHTS = "weights.safetensors"
 
 
 class Planner:
@@ -30,11 +33,10 @@ class Planner:
         registry: Registry,
         binder: Binder,
         device: str,
-        keep_weights: bool = False,
         plugin_files: Sequence[str] = (),
     ) -> None:
         self._workspace, self._binder = workspace, binder
-        self._device, self._keep_weights = device, keep_weights
+        self._device = device
         self._plugin_files = tuple(plugin_files)
         self._stages: dict[str, PlannedStage] = {}
         self._inspector = Inspector(binder, registry)
@@ -42,20 +44,38 @@ class Planner:
         self._states = read_states(workspace.root)
         self._earlier: dict[str, dict[str, Any]] | None = None
 
-    def plan(self, protocols: Sequence[LoadedProtocol], cells: Iterable[Cell]) -> Plan:
-        """Return the plan of `cells`.
+    def plan(
+        self,
+        protocols: Sequence[LoadedProtocol],
+        cells: Sequence[Cell],
+        chosen: Sequence[Cell] | None = None,
+    ) -> Plan:
+        """Return the plan of `cells`, of which only the `chosen` ones (None: all) are to run.
 
+        The others stay members of their protocol: a partial run must not make its table another.
         Raises DataError, SplitError or PluginError for what is there and cannot be used.
         """
-        planned = [self._cell(cell) for cell in cells]
+        wanted = cells if chosen is None else chosen
+        planned = {id(cell): self._cell(cell) for cell in wanted}
+        stages = tuple(self._unique_stages())
+        others = {id(cell): self._other(cell) for cell in cells if id(cell) not in planned}
+        everything = planned | others
         return Plan(
             protocols=tuple(protocols),
-            cells=tuple(planned),
-            stages=tuple(self._unique_stages()),
+            cells=tuple(planned.values()),
+            members=tuple(everything[id(cell)] for cell in cells),
+            stages=stages,
             findings=self._inspector.findings,
             notices=self._inspector.notices,
             samples=self._inspector.samples,
         )
+
+    def _other(self, cell: Cell) -> PlanCell:
+        """Return a cell that will not run now; what keeps it from running is not this run's."""
+        try:
+            return self._cell(cell)
+        except BenchError:
+            return PlanCell(cell, None, "blocked", dict(cell.conditions))
 
     def _unique_stages(self) -> Iterable[PlannedStage]:
         """Two symbols may turn out to be one key (one data set under two names)."""
@@ -107,17 +127,20 @@ class Planner:
     ) -> PlannedStage:
         bound = self._binder.data(spec.data)
         weights = self._binder.weights(spec.weights, spec.spec.get("encoder"))
-        blocked = [item for item in (bound, weights) if isinstance(item, Blocked)]
+        if isinstance(bound, Blocked):
+            return PlannedStage(spec, "blocked", f"{bound.reason} {bound.hint}")
+        # A split that leaks is said before a weight file that is missing.
+        self._inspector.inspect(spec, bound)
         if upstream is not None and upstream.status == "blocked":
             return PlannedStage(spec, "blocked", upstream.reason)
-        if isinstance(bound, Blocked) or isinstance(weights, Blocked):
-            return PlannedStage(spec, "blocked", f"{blocked[0].reason} {blocked[0].hint}")
-        self._inspector.inspect(spec, bound)
+        if isinstance(weights, Blocked):
+            return PlannedStage(spec, "blocked", f"{weights.reason} {weights.hint}")
         hashed = {
             "kind": spec.kind,
             "stage_version": STAGE_VERSIONS[spec.kind],
             "spec": spec.spec,
             "data": {
+                "plugin": {k: v for k, v in spec.data.plugin.items() if k != "params"},
                 "fingerprint": bound.index.fingerprint,
                 "split": bound.split.fold_hash(spec.spec["fold"]),
                 "group": bound.group_column,
@@ -143,14 +166,23 @@ class Planner:
             device=self._device,
             weights_file=weights.file,
             upstream_key=upstream.key if upstream else None,
-            keep_weights=self._keep_weights,
+            keep_weights=spec.keep_weights,
             plugin_files=self._plugin_files,
             hashed=hashed,
             axes=_axes(cell) if cell is not None else None,
         )
         if key in self._done:
+            self._say_if_weights_are_gone(spec, key)
             return PlannedStage(spec, "done", "done", key, job)
         return PlannedStage(spec, "run", self._reason(spec, key, hashed), key, job)
+
+    def _say_if_weights_are_gone(self, spec: StageSpec, key: str) -> None:
+        """A result is never rewritten: weights that were not kept cannot be had from it."""
+        if spec.keep_weights and not (self._workspace.results / key / WEIGHTS).is_file():
+            self._inspector.say(
+                f"{spec.symbolic} was finished without keeping its weights, and is not run again. "
+                "Use another --workspace to have them."
+            )
 
     def _reason(self, spec: StageSpec, key: str, hashed: Mapping[str, Any]) -> str:
         state: StageState | None = self._states.get(key)

@@ -16,6 +16,7 @@ from typing import Self
 
 from mpcs_bench.engine.worker import Event, Failed, Finished, work
 from mpcs_bench.engine.worker_environment import worker_environment
+from mpcs_bench.errors import StageError
 from mpcs_bench.stages.job import StageJob
 
 
@@ -50,12 +51,27 @@ class WorkerPool:
 
     def submit(self, job: StageJob) -> int:
         """Give `job` to an idle worker (started when needed) and return its process id."""
-        worker = next((worker for worker in self._workers if worker.job is None), None)
-        if worker is None:
-            worker = self._start()
-        worker.job = job
-        worker.connection.send(job)
+        for worker in [worker for worker in self._workers if worker.job is None]:
+            if self._hand(worker, job):
+                return worker.process.pid or 0
+            self._remove(worker)  # it died while it had nothing to do
+        worker = self._start()
+        if not self._hand(worker, job):
+            self._remove(worker)
+            raise StageError(
+                "A worker process cannot be started.", hint="Look at `mpcs-bench doctor`."
+            )
         return worker.process.pid or 0
+
+    @staticmethod
+    def _hand(worker: _Worker, job: StageJob) -> bool:
+        """Give `job` to `worker`; False where its process is gone."""
+        try:
+            worker.connection.send(job)
+        except OSError:
+            return False
+        worker.job = job
+        return True
 
     def events(self, timeout: float) -> Iterator[Event]:
         """Yield what the workers say within `timeout` seconds; a dead worker fails its job."""
@@ -104,10 +120,13 @@ class WorkerPool:
         self._workers.append(worker)
         return worker
 
-    def _bury(self, worker: _Worker) -> Iterator[Event]:
+    def _remove(self, worker: _Worker) -> None:
         worker.process.join()
         worker.connection.close()
         self._workers.remove(worker)
+
+    def _bury(self, worker: _Worker) -> Iterator[Event]:
+        self._remove(worker)
         if worker.job is not None:
             code = worker.process.exitcode
             how = f"was killed by signal {-code}" if code and code < 0 else f"ended with {code}"

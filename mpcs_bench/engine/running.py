@@ -87,6 +87,7 @@ class Run:
         committed, and the interrupt goes on to the caller.
         """
         sweep_temporaries(self._workspace.results)
+        self._workspace.sweep_cache()
         self._committer.plan(self._plan)
         self._committer.adopt(key for key in self._have if key is not None)
         self._committer.flush(final=not self._pending)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 import time
 import traceback
@@ -54,6 +55,8 @@ def work(connection: Connection) -> None:
     here. When the parent dies, however it dies, this process ends at once.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # What a plugin prints is no output of the command: `--json` must stay JSON.
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     threading.Thread(target=_die_with_parent, daemon=True).start()
     while True:
         try:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import shutil
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -55,6 +57,17 @@ class Workspace:
                 f"The workspace {self.root} cannot be written: {error.strerror or error}.",
                 hint="Give another folder with --workspace, or make this one writable.",
             ) from None
+
+    def sweep_cache(self) -> None:
+        """Remove what killed processes left half written in the cache, an hour ago or more.
+
+        Younger leftovers may be another command's work.
+        """
+        old = time.time() - 3600
+        for pattern in ("*/.*.tmp", "pixels/*/.*.tmp", "generated/.*.partial-*"):
+            for path in self.cache.glob(pattern):
+                if path.stat().st_mtime < old:
+                    shutil.rmtree(path) if path.is_dir() else path.unlink()
 
     def require(self) -> None:
         """Raise StoreError where there is no workspace to read."""

@@ -84,6 +84,7 @@ class StageSpec:
     data: DataNeed
     weights: WeightsNeed
     upstream: StageSpec | None = None
+    keep_weights: bool = False
 
     def __post_init__(self) -> None:
         value = {

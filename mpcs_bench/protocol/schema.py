@@ -159,7 +159,7 @@ class Pretraining(Settings):
 
 
 class Selection(Settings):
-    """Which epoch is kept and which threshold decides."""
+    """Which epoch is kept."""
 
     rule: Literal["last", "validation", "test"] = setting("condition", "last")
     fraction: Fraction = setting(

@@ -220,6 +220,7 @@ class CellBuilder:
             data=self._data(finetuning.dataset, axes),
             weights=weights,
             upstream=pretrain,
+            keep_weights=settings.keep_weights and not self._is_floor,
         )
 
     def _check_magnifications(self, where: str, dataset: str) -> None:

@@ -377,3 +377,24 @@ def test_bad_protocols_lose_no_stored_result(bench: Bench, ran: Path) -> None:
     assert bench("run", ran, "--set", "encoder=timm/no_such_net").code == 2
     after = bench("results", "--json").json
     assert after == before
+
+
+def test_a_leaking_split_is_found_though_weights_are_missing(
+    refused: Callable[..., str], bench: Bench, tiny_protocol: Write, tmp_path: Path
+) -> None:
+    split = "split: {scheme: kfold, folds: 3, group: case, seed: 5}"
+    assert bench("data", "splits", tiny_protocol(), "--export", "split.csv").code == 0
+    text = (tmp_path / "split.csv").read_text()
+    (tmp_path / "split.csv").write_text(text.replace("0,test", "0,label", 1))
+    path = tiny_protocol(
+        (split, "split: {scheme: file, file: split.csv, group: case}"),
+        ("weights: none", "weights: {source: file, file: nowhere.safetensors}"),
+    )
+    assert "The split leaks" in refused("validate", path)
+
+
+def test_a_file_that_cannot_be_written_has_no_traceback(
+    refused: Callable[..., str], tiny_protocol: Write
+) -> None:
+    error = refused("data", "splits", tiny_protocol(), "--export", "/proc/nowhere/split.csv")
+    assert "/proc/nowhere/split.csv" in error

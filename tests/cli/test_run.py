@@ -178,3 +178,56 @@ def _wait_for(condition: Callable[[], Any], seconds: float = 30) -> Any:
             return value
         time.sleep(0.05)
     raise AssertionError("it did not happen in time")
+
+
+def test_a_partial_run_leaves_the_table_whole(bench: Bench, ran: Path, tmp_path: Path) -> None:
+    before = bench("results", "--json").json
+    assert bench("run", ran, "--only", "fold=0").code == 0
+    assert bench("results", "--json").json == before
+    page = (tmp_path / "mpcs-workspace/reports/tiny/report.md").read_text()
+    assert "12 of 12 cells" in page
+
+
+def test_a_partial_run_trains_what_it_names_and_nothing_else(
+    bench: Bench, tiny_protocol: Write
+) -> None:
+    path = tiny_protocol()
+    done = bench("run", path, "--only", "fold=0,experiment=exp-1", "--json").json
+    assert (done["cells"], done["stages"]["ran"]) == (2, 2)
+    states = bench("sql", "SELECT state, count(*) AS n FROM cells GROUP BY 1", "--json").json
+    assert {row["state"]: row["n"] for row in states} == {"done": 2, "planned": 10}
+
+
+def test_fine_tuned_weights_are_kept_where_asked(
+    bench: Bench, tiny_protocol: Write, tmp_path: Path
+) -> None:
+    path = tiny_protocol()
+    only = ("--only", "fold=0,experiment=exp-1,train_magnification=100")
+    assert bench("run", path, *only, "--workspace", "kept", "--keep-weights").code == 0
+    assert len(list((tmp_path / "kept/results").glob("*/weights.safetensors"))) == 1
+    assert bench("run", path, *only).code == 0
+    late = bench("run", path, *only, "--set", "keep_weights=true")
+    assert "finished without keeping its weights" in late.err
+
+
+def test_what_a_plugin_prints_is_not_output(
+    bench: Bench, tiny_protocol: Write, tmp_path: Path
+) -> None:
+    (tmp_path / "noisy.py").write_text(
+        "import numpy as np\n"
+        "from mpcs_bench.registry import PairStrategy\n"
+        "print('imported')\n\n\n"
+        "class Noisy(PairStrategy):\n"
+        '    """Talks."""\n\n'
+        "    name = 'noisy'\n"
+        "    human_prior, degrees_of_freedom = 2, 0\n\n"
+        "    def draw(self, sets, available, generator):\n"
+        "        print('drawing')\n"
+        "        return sets.view_plan(np.tile([0, 3], (len(sets), 1)), generator)\n"
+    )
+    path = tiny_protocol(("strategy: ordered", "strategy: noisy"))
+    only = ("--only", "fold=0,experiment=exp-3,train_magnification=100")
+    done = bench("run", path, "--plugin", "noisy.py", *only, "--json")
+    assert done.code == 0, done.err
+    assert done.json["stages"]["ran"] == 2
+    assert "drawing" in done.err

@@ -155,3 +155,15 @@ def test_only_refuses_an_unknown_axis_and_an_empty_choice(
         plan_of(tiny_protocol(), only={"folds": {"0"}})
     with pytest.raises(BenchError, match="keeps none of 12 cells"):
         plan_of(tiny_protocol(), only={"fold": {"7"}})
+
+
+def test_imagenet_weights_may_come_from_a_named_file(
+    plan_of: PlanOf, tiny_protocol: Write, tmp_path: Path
+) -> None:
+    (tmp_path / "net.safetensors").write_bytes(b"weights")
+    path = tiny_protocol(("weights: none", "weights: {source: imagenet, file: net.safetensors}"))
+    plan = plan_of(path, only={"experiment": {"exp-1"}})
+    assert {stage.status for stage in plan.stages} == {"run"}
+    job = plan.stages[0].job
+    assert job is not None
+    assert job.weights_file == str(tmp_path / "net.safetensors")

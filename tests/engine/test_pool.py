@@ -77,6 +77,15 @@ def test_a_killed_worker_fails_its_own_job_alone(pool: WorkerPool, jobs: list[St
     assert isinstance(_until_idle(pool)[-1], Finished)
 
 
+def test_a_worker_that_died_idle_is_replaced(pool: WorkerPool, jobs: list[StageJob]) -> None:
+    idle = pool.submit(jobs[0])
+    _until_idle(pool)
+    os.kill(idle, signal.SIGKILL)
+    time.sleep(0.2)
+    assert pool.submit(jobs[1]) != idle
+    assert isinstance(_until_idle(pool)[-1], Finished)
+
+
 def test_a_fault_of_the_code_comes_back_with_its_traceback(
     pool: WorkerPool, jobs: list[StageJob]
 ) -> None:

@@ -28,6 +28,7 @@ NUMBER_COLUMNS = ("label_index", "magnification", "patch_index", "box_x", "box_y
 # known only once the image is decoded; width and height follow from the pixel hash
 PIXEL_COLUMNS = ("pixel_hash",)
 METADATA_KEY = b"mpcs_bench.index"
+_DAMAGED = (OSError, EOFError, KeyError, TypeError, ValueError, pa.ArrowException)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,9 @@ class SampleIndex:
     width, height (of the stored image), pixel_hash (of the whole stored image).
 
     `fingerprint` changes with everything that can change a number: ids, labels, groups,
-    magnifications, boxes, pixels; not with the root, file names or modification times.
+    magnifications, boxes, pixels, and the data set's name, classes, magnifications, metric levels
+    and default group; not with its version or parameters, the root, file names or modification
+    times.
     `rejected` are files under the root that the data set could not place.
     """
 
@@ -149,12 +152,12 @@ class SampleIndex:
         try:
             table = pq.read_table(path)
             facts = json.loads(table.schema.metadata[METADATA_KEY])
-        except (OSError, KeyError, TypeError, ValueError, pa.ArrowException) as error:
+            dataset = DatasetFacts.from_stored(facts["dataset"])
+            rejected = tuple(Unreadable(**item) for item in facts["rejected"])
+            index = cls.of(table.to_pandas(), dataset, rejected)
+        except (*_DAMAGED, PluginError) as error:  # what was written kept the contract
             message = f"The sample index is missing or damaged: {path}"
             raise DataError(message, hint=hint) from error
-        dataset = DatasetFacts.from_stored(facts["dataset"])
-        rejected = tuple(Unreadable(**item) for item in facts["rejected"])
-        index = cls.of(table.to_pandas(), dataset, rejected)
         if index.fingerprint != fingerprint:
             raise DataError(f"The sample index was changed by hand: {path}", hint=hint)
         return index
@@ -194,7 +197,11 @@ def _check(frame: pd.DataFrame, dataset: DatasetFacts) -> None:
 def _fingerprint(frame: pd.DataFrame, dataset: DatasetFacts) -> str:
     """Hash column by column: linear in rows, and no value can run into its neighbour."""
     state = hashlib.sha256()
+    _hash_text(state, "name", [dataset.name])
     _hash_text(state, "classes", list(dataset.classes))
+    _hash_text(state, "magnifications", list(map(str, dataset.magnifications)))
+    _hash_text(state, "metric_levels", list(dataset.metric_levels))
+    _hash_text(state, "default_group", [dataset.default_group])
     groups = sorted(GROUP_PREFIX + name for name in dataset.group_columns)
     for column in (*TEXT_COLUMNS, *groups, *PIXEL_COLUMNS):
         _hash_text(state, column, frame[column].tolist())

@@ -15,7 +15,7 @@ RULES: Mapping[str, str] = {
     "identical-pixels": "the same pixels stand in training and in test",
     "patch-overlap": "patches of one image stand in training and in test",
     "pretrain-test-overlap": "pre-training on other data, or another split, saw the test part",
-    "test-selection": "the epoch or threshold is chosen on the test part",
+    "test-selection": "the epoch is chosen on the test part",
     "rare-subtype": "a subtype is missing from a part of a fold",
     "missing-class": "a test part lacks a class",
     "test-coverage": "patients are tested never, or more than once, over the folds",

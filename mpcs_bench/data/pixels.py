@@ -68,7 +68,7 @@ class PixelCache:
         path = self.path(key)
         try:
             pixels: UInt8 = np.load(path, mmap_mode="r", allow_pickle=False)
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, EOFError) as error:
             raise DataError(
                 f"The pixel cache lacks an image, or holds a damaged one: {path}",
                 hint="Run `mpcs-bench data prepare` again: it decodes what is missing.",

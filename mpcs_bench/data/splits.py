@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -116,12 +117,15 @@ class SplitTable:
         try:
             table = pq.read_table(path)
             facts = json.loads(table.schema.metadata[METADATA_KEY])
-        except (OSError, KeyError, TypeError, ValueError, pa.ArrowException) as error:
+            return cls._from_stored(table.to_pandas(), facts)
+        except (OSError, EOFError, KeyError, TypeError, ValueError, pa.ArrowException) as error:
             raise DataError(
                 f"The split is missing or damaged: {path}",
                 hint="Run again: the split is made anew.",
             ) from error
-        frame = table.to_pandas()
+
+    @classmethod
+    def _from_stored(cls, frame: pd.DataFrame, facts: Mapping[str, Any]) -> SplitTable:
         folds = tuple(int(fold) for fold in facts["folds"])
         return cls(
             sample_ids=frame["sample_id"].to_numpy(dtype=object),

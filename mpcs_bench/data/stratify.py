@@ -8,18 +8,17 @@ the 70 cases, and the seeds differ.
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
+from mpcs_bench.data.counter import UInt64, mix, sample_codes
 from mpcs_bench.data.index import SampleIndex
 from mpcs_bench.protocol import seeds
 
 IntArray = npt.NDArray[np.int64]
-UInt64Array = npt.NDArray[np.uint64]
 
 MOST_DEALS = 256
 MOST_KEYS = 2_000_000  # deals x groups, to bound time and memory with many groups
@@ -65,9 +64,9 @@ def groups_of(
     return Groups(names.astype(object), codes, images, label, stratum)
 
 
-def shuffled(names: npt.NDArray[np.object_], root: int, *purpose: str) -> UInt64Array:
+def shuffled(names: npt.NDArray[np.object_], root: int, *purpose: str) -> UInt64:
     """Return a sort key per name that depends on the seed, the purpose and the name alone."""
-    return _mix(_name_hashes(names), seeds.seed(root, *purpose))
+    return _keys(_codes(names), seeds.seed(root, *purpose))
 
 
 def deal(groups: Groups, folds: int, root: int, *purpose: str) -> IntArray:
@@ -79,11 +78,11 @@ def deal(groups: Groups, folds: int, root: int, *purpose: str) -> IntArray:
     is in every fold.
     """
     deals = int(np.clip(MOST_KEYS // max(1, len(groups)), 1, MOST_DEALS))
-    hashes = _name_hashes(groups.names)
+    codes = _codes(groups.names)
     best: tuple[float, IntArray] | None = None
     for number in range(deals):
         root_of_deal = seeds.seed(root, *purpose, f"deal={number}")
-        placed = _deal_once(groups, folds, _mix(hashes, root_of_deal), root_of_deal)
+        placed = _deal_once(groups, folds, _keys(codes, root_of_deal), root_of_deal)
         images = np.zeros((folds, groups.images.shape[1]), dtype=np.int64)
         np.add.at(images, placed, groups.images)
         mean = np.maximum(images.mean(axis=0), 1e-9)
@@ -94,7 +93,7 @@ def deal(groups: Groups, folds: int, root: int, *purpose: str) -> IntArray:
     return best[1]
 
 
-def _deal_once(groups: Groups, folds: int, keys: UInt64Array, root: int) -> IntArray:
+def _deal_once(groups: Groups, folds: int, keys: UInt64, root: int) -> IntArray:
     placed = np.empty(len(groups), dtype=np.int64)
     per_class = np.zeros((groups.images.shape[1], folds), dtype=np.int64)
     preference = np.argsort([seeds.seed(root, f"fold={k}") for k in range(folds)]).argsort()
@@ -117,15 +116,9 @@ def _count(codes: IntArray, values: IntArray, height: int, width: int) -> IntArr
     return counts.reshape(height, width).astype(np.int64)
 
 
-def _name_hashes(names: npt.NDArray[np.object_]) -> UInt64Array:
-    digests = b"".join(hashlib.sha256(str(name).encode()).digest()[:8] for name in names)
-    return np.frombuffer(digests, dtype="<u8").astype(np.uint64)
+def _codes(names: npt.NDArray[np.object_]) -> UInt64:
+    return sample_codes([str(name) for name in names])
 
 
-def _mix(hashes: UInt64Array, seed: int) -> UInt64Array:
-    """Mix a seed into hashes by the finaliser of SplitMix64 (Steele, Lea and Flood 2014)."""
-    x = hashes ^ np.uint64(seed)
-    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
-        x = (x ^ (x >> np.uint64(shift))) * np.uint64(factor)
-    mixed: UInt64Array = x ^ (x >> np.uint64(31))
-    return mixed
+def _keys(codes: UInt64, seed: int) -> UInt64:
+    return mix(codes ^ np.uint64(seed))

@@ -20,6 +20,7 @@ from mpcs_bench.protocol.canonical import digest
 
 IntArray = npt.NDArray[np.int64]
 UInt8 = npt.NDArray[np.uint8]
+Images = np.memmap[tuple[int, ...], np.dtype[np.uint8]]
 
 INTERPOLATION = "area-linear"  # area where it shrinks, linear where it grows
 
@@ -30,13 +31,13 @@ def working_set(
     size: tuple[int, int] | None,
     cache: Path,
     workers: int = 1,
-) -> np.memmap[tuple[int, ...], np.dtype[np.uint8]]:
+) -> Images:
     """Return the images of `rows`, in that order, as read-only uint8 [n, height, width, 3].
 
     `size` is (width, height) in pixels; None keeps the stored size. A row's box is cut from the
     full image before it is resized: `cv2.INTER_AREA` along an axis that shrinks, `INTER_LINEAR`
     along one that grows. The file `cache/working/<key>.npy` is made once for the same pixels,
-    boxes and size; two processes may make it at the same time.
+    boxes and size, and anew where it is damaged; two processes may make it at the same time.
 
     Raises DataError where `size` is None and the images differ in size, where the pixel cache
     lacks one, and where the disk has no room (with the sizes needed and free).
@@ -45,7 +46,9 @@ def working_set(
     width, height = _stored_size(boxes) if size is None else size
     hashes = index.text("pixel_hash")[rows]
     path = cache / "working" / f"{working_key(hashes.tolist(), boxes, (width, height))}.npy"
-    if not path.is_file():
+    shape = (len(rows), height, width, 3)
+    images = _whole(path, shape)
+    if images is None:
         _make(
             path,
             pixels=PixelCache.under(cache),
@@ -54,7 +57,12 @@ def working_set(
             size=(width, height),
             workers=workers,
         )
-    images: np.memmap[tuple[int, ...], np.dtype[np.uint8]] = np.load(path, mmap_mode="r")
+        images = _whole(path, shape)
+    if images is None:
+        raise DataError(
+            f"The working set was made, and cannot be read: {path}",
+            hint="See whether the disk of the workspace is sound, and run again.",
+        )
     return images
 
 
@@ -75,6 +83,19 @@ def resize(image: UInt8, size: tuple[int, int]) -> UInt8:
     if smaller != size:
         image = cv2.resize(image, size, interpolation=cv2.INTER_LINEAR)
     return np.ascontiguousarray(image)
+
+
+def _whole(path: Path, shape: tuple[int, ...]) -> Images | None:
+    """Return the images of a file that is there and whole, else None.
+
+    A full disk or a power cut can leave less of a file than was written.
+    """
+    try:
+        images: Images = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError, EOFError):
+        return None
+    whole = images.shape == shape and images.dtype == np.uint8
+    return images if whole and path.stat().st_size == images.offset + images.nbytes else None
 
 
 def _stored_size(boxes: IntArray) -> tuple[int, int]:

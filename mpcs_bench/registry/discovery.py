@@ -13,6 +13,7 @@ import re
 import sys
 import traceback
 from collections.abc import Callable
+from contextlib import AbstractContextManager, redirect_stdout
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.abc import SourceLoader
@@ -158,7 +159,9 @@ def _installed(kind: Kind, point: EntryPoint) -> Entry:
     distribution = f" ({point.dist.name} {point.dist.version})" if point.dist else ""
 
     def load() -> type[Plugin]:
-        cls = check_class(point.load(), kind)
+        with _stdout_kept_clean():
+            loaded = point.load()
+        cls = check_class(loaded, kind)
         if cls.name != point.name:
             raise PluginError(
                 f"The entry point '{point.name}' ({point.value}) loads a {kind} named "
@@ -169,6 +172,11 @@ def _installed(kind: Kind, point: EntryPoint) -> Entry:
 
     package = point.module.partition(".")[0]
     return Entry(kind, package, point.name, f"{point.value}{distribution}", None, load)
+
+
+def _stdout_kept_clean() -> AbstractContextManager[object]:
+    """Send what a module prints while it is imported to stderr: stdout may be JSON."""
+    return redirect_stdout(sys.stderr)
 
 
 class _PinnedSource(SourceLoader):
@@ -198,7 +206,8 @@ def _import_file(path: Path, source: bytes) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     try:
-        spec.loader.exec_module(module)
+        with _stdout_kept_clean():
+            spec.loader.exec_module(module)
     except BaseException:
         del sys.modules[name]
         raise

@@ -8,7 +8,7 @@ from mpcs_bench.report.model import Block, Entry, Row, Unit, averaged
 from mpcs_bench.report.numbers import MISSING, accuracy, counted, percent
 from mpcs_bench.report.page import Cell, Line, Section, Sheet
 
-SELECTED_ON_TEST = "† Epoch or threshold chosen on the test part: the values are optimistic."
+SELECTED_ON_TEST = "† Epoch chosen on the test part: the values are optimistic."
 
 
 def accuracy_sheet(block: Block) -> Sheet:

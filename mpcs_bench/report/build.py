@@ -98,8 +98,7 @@ def _warnings(
     ]
     if any(cell.selected_on_test for cell in source.cells):
         warnings.append(
-            "Rows marked † chose their epoch or threshold on the test part: their values are "
-            "optimistic."
+            "Rows marked † chose their epoch on the test part: their values are optimistic."
         )
     if held_to is not None:
         own = [cell for cell in source.cells if cell.experiment == held_to]

@@ -104,7 +104,7 @@ def _compare(
                 alpha=ALPHA,
                 unit="fold, seeds averaged",
             )
-            if repeated and len(folds) > 1
+            if repeated
             else None
         ),
     )

@@ -13,6 +13,10 @@ from mpcs_bench.report.source import FACTORS, CellRecord
 _NOT_PAIRED = ("seed", "replicate", "fold", "split_seed", "train_magnification")
 """Equal in a pair by construction, or averaged over."""
 
+ONE_SPLIT = (
+    "one split: seeds measure training noise, not the difference between methods on new patients"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Method:
@@ -88,6 +92,8 @@ def refused(
                 return f"fold {unit.fold}: {refusal(found, *names)}"
     if len(units) < 2:
         return "one pair of values is too few to test"
+    if len({(unit.split_seed, unit.fold) for unit in units}) < 2:
+        return ONE_SPLIT
     return None
 
 

@@ -32,19 +32,20 @@ def render_csv(report: Report) -> str:
             shared = _shared(report, block, row)
             for line in _lines(block, row):
                 comparison = by_place.get((row.key, line.pop("column")))
-                writer.writerow(shared | line | _compared(comparison))
+                values = shared | line | _compared(comparison)
+                writer.writerow({name: _inert(value) for name, value in values.items()})
     return stream.getvalue()
 
 
 def _shared(report: Report, block: Block, row: Row) -> dict[str, Any]:
     return {
         "protocol": report.protocol,
-        "scale": _inert(row.scale),
-        "dataset": _inert(block.dataset),
+        "scale": row.scale,
+        "dataset": block.dataset,
         "metric": block.metric.name,
-        "experiment": _inert(row.experiment),
-        "label": _inert(row.label),
-        "variant": _inert("; ".join(f"{name}={value}" for name, value in row.variant)),
+        "experiment": row.experiment,
+        "label": row.label,
+        "variant": "; ".join(f"{name}={value}" for name, value in row.variant),
         "control": row.control,
         "selected_on_test": row.selected_on_test,
     }
@@ -87,9 +88,9 @@ def _compared(comparison: Comparison | None) -> dict[str, Any]:
     if comparison is None:
         return {}
     line: dict[str, Any] = {
-        "baseline": _inert(comparison.baseline),
+        "baseline": comparison.baseline,
         "finding": comparison.finding,
-        "refused": _inert(comparison.refused or ""),
+        "refused": comparison.refused or "",
         "p_holm": _or_empty(comparison.p_adjusted),
     }
     if (test := comparison.test) is not None:
@@ -117,6 +118,7 @@ def _or_empty(value: float | None) -> float | str:
     return "" if value is None else value
 
 
-def _inert(text: str) -> str:
-    """Keep a spreadsheet from taking a label for a formula."""
-    return f"'{text}" if text[:1] in ("=", "+", "-", "@") else text
+def _inert(value: object) -> object:
+    """Keep a spreadsheet from taking a text for a formula; numbers stay numbers."""
+    formula = isinstance(value, str) and value.startswith(("=", "+", "-", "@"))
+    return f"'{value}" if formula else value

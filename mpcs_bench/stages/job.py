@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -46,10 +46,6 @@ class StageJob:
     def cache(self) -> Path:
         """Folder of caches in the workspace."""
         return Path(self.workspace) / "cache"
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain values (for a pipe, or a remote worker)."""
-        return asdict(self)
 
 
 @dataclass(frozen=True, slots=True)

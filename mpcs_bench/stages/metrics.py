@@ -10,6 +10,7 @@ import pandas as pd
 from sklearn import metrics as sklearn_metrics
 
 from mpcs_bench.data.index import DatasetFacts
+from mpcs_bench.stages.probabilities import softmax
 
 
 def metric_rows(
@@ -42,26 +43,35 @@ def score(predictions: Sequence[dict[str, Any]], dataset: DatasetFacts, metric: 
 def image_votes(frame: pd.DataFrame) -> pd.DataFrame:
     """Return one row per image: label, patient, and the majority vote of its patches.
 
-    Ties go to the class with the largest sum of probabilities over the patches.
+    A tie in a binary data set (whose predictions carry a `threshold`) is decided as a patch is:
+    positive where the mean of P(positive) over the patches reaches the threshold. With more
+    classes a tie goes to the one with the largest sum of probabilities over the patches.
     """
-    logits = np.stack(frame["logits"].to_list()).astype(np.float64)
-    shifted = np.exp(logits - logits.max(axis=1, keepdims=True))
-    probabilities = shifted / shifted.sum(axis=1, keepdims=True)
-    classes = logits.shape[1]
+    probabilities = softmax(np.stack(frame["logits"].to_list()))
+    classes = probabilities.shape[1]
     votes = np.eye(classes)[frame["predicted"].to_numpy()]
     columns = [f"vote_{c}" for c in range(classes)] + [f"sum_{c}" for c in range(classes)]
     table = pd.DataFrame(np.hstack([votes, probabilities]), columns=columns)
     table["image_id"] = frame["image_id"].to_numpy()
     table["patient_id"] = frame["patient_id"].to_numpy()
     table["label"] = frame["label"].to_numpy()
+    # None, as for more than two classes, is NaN here
+    table["threshold"] = np.array(frame["threshold"].to_numpy(), dtype=np.float64)
     images = table.groupby("image_id", sort=True).agg(
-        {**dict.fromkeys(columns, "sum"), "patient_id": "first", "label": "first"}
+        {
+            **dict.fromkeys(columns, "sum"),
+            **dict.fromkeys(("patient_id", "label", "threshold"), "first"),
+        }
     )
     vote = images[columns[:classes]].to_numpy()
     mass = images[columns[classes:]].to_numpy()
     tied = vote == vote.max(axis=1, keepdims=True)
-    images["predicted"] = np.where(tied, mass, -1.0).argmax(axis=1)
+    largest = np.where(tied, mass, -1.0).argmax(axis=1)
     images["mean_positive"] = mass[:, 1] / mass.sum(axis=1)
+    threshold = images["threshold"].to_numpy()
+    by_threshold = (tied.sum(axis=1) > 1) & ~np.isnan(threshold)
+    reached = images["mean_positive"].to_numpy() >= threshold
+    images["predicted"] = np.where(by_threshold, reached, largest).astype(np.int64)
     return images
 
 

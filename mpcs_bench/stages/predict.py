@@ -15,6 +15,7 @@ from mpcs_bench.data.index import SampleIndex
 from mpcs_bench.protocol.transform import Transform
 from mpcs_bench.stages.images import WorkingImages
 from mpcs_bench.stages.optimization import autocast
+from mpcs_bench.stages.probabilities import softmax
 
 IntArray = npt.NDArray[np.int64]
 Float32 = npt.NDArray[np.float32]
@@ -71,10 +72,11 @@ class PredictionRecorder:
 
     def records(self, rows: IntArray, logits: Float32, part: str) -> list[dict[str, Any]]:
         """Return one record for each of `rows[n]` with its `logits[n, C]`."""
-        shifted = np.exp(logits.astype(np.float64) - logits.max(axis=1, keepdims=True))
-        positive = shifted[:, 1] / shifted.sum(axis=1)
+        positive = softmax(logits)[:, 1]
         binary = self.threshold is not None
-        predicted = positive >= self.threshold if binary else np.argmax(logits, axis=1)
+        predicted = (
+            positive >= self.threshold if self.threshold is not None else np.argmax(logits, axis=1)
+        )
         texts = {name: self.index.text(name)[rows] for name in _TEXTS}
         numbers = {name: self.index.number(name)[rows] for name in _NUMBERS}
         groups = self.index.groups(self.group_column)[rows]

@@ -11,7 +11,7 @@ from mpcs_bench.errors import StoreError
 from mpcs_bench.store.connection import REBUILD_HINT, first_line
 from mpcs_bench.store.statements import statement
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """To be raised with every change to schema.sql or views.sql."""
 
 VIEWS: tuple[str, ...] = (

@@ -258,9 +258,14 @@ def _missing_weights(
     tagged: str, name: str, folder: str | None, hub_id: str | None, filename: str
 ) -> WeightsError:
     where = f"the folder {folder}" if folder else f"a folder that ${WEIGHTS_FOLDER} names"
-    source = f" It is `{filename}` of `{hub_id}` on the Hugging Face hub." if hub_id else ""
+    cached = (
+        f" It is `{filename}` of `{hub_id}` on the Hugging Face hub. Or have it in the Hugging "
+        'Face cache: on a machine with network run `python -c "import timm; '
+        f"timm.create_model('{tagged}', pretrained=True)\"`."
+        if hub_id
+        else ""
+    )
     return WeightsError(
         f"The ImageNet weights '{tagged}' are not on this machine.",
-        hint=f"Put {name} into {where}, or fetch it with `mpcs-bench weights fetch`; "
-        f"`run` never downloads.{source}",
+        hint=f"Put {name} into {where}; `run` never downloads.{cached}",
     )

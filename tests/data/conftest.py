@@ -1,4 +1,4 @@
-"""A BreakHis tree of its full size made of tiny images, and indexes made from few words."""
+"""Indexes: of the whole tiny BreakHis tree, and made from few words."""
 
 from __future__ import annotations
 

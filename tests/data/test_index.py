@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -51,6 +54,28 @@ def test_the_fingerprint_changes_with_what_decides_numbers(make_index, column, v
     assert SampleIndex.of(frame, index.dataset).fingerprint != index.fingerprint
 
 
+@pytest.mark.parametrize(
+    ("fact", "value"),
+    [
+        ("name", "other"),
+        ("classes", ("benign", "malignant", "unsure")),
+        ("magnifications", (40, 100)),
+        ("metric_levels", ("image",)),
+        ("default_group", "patient"),
+    ],
+)
+def test_the_fingerprint_changes_with_facts_that_decide_numbers(make_index, fact, value):
+    index = make_index(ROWS)
+    facts = replace(index.dataset, **{fact: value})
+    assert SampleIndex.of(index.frame, facts).fingerprint != index.fingerprint
+
+
+def test_the_fingerprint_does_not_change_with_version_or_parameters(make_index):
+    index = make_index(ROWS)
+    facts = replace(index.dataset, version="2", params={"patients": 3})
+    assert SampleIndex.of(index.frame, facts).fingerprint == index.fingerprint
+
+
 def test_the_fingerprint_does_not_change_with_file_names(make_index):
     index = make_index(ROWS)
     frame = index.frame.assign(path="elsewhere/" + index.frame["path"])
@@ -72,12 +97,18 @@ def test_an_index_comes_back_from_its_file_as_it_was(make_index, tmp_path):
     assert (back.dataset, back.fingerprint) == (index.dataset, index.fingerprint)
 
 
-@pytest.mark.parametrize("damage", ["missing", "truncated", "another parquet file"])
+@pytest.mark.parametrize(
+    "damage", ["missing", "empty", "truncated", "another parquet file", "lost column"]
+)
 def test_a_damaged_file_is_an_error_that_says_what_to_run(make_index, tmp_path, damage):
     index = make_index(ROWS)
     path = index.write(tmp_path)
     if damage == "missing":
         path.unlink()
+    elif damage == "empty":
+        path.write_bytes(b"")
+    elif damage == "lost column":
+        pq.write_table(pq.read_table(path).drop_columns(["subtype"]), path)
     elif damage == "truncated":
         path.write_bytes(path.read_bytes()[:-20])
     else:

@@ -7,14 +7,18 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mpcs_bench.data.counter import mix, sample_codes
 from mpcs_bench.data.index import SampleIndex
 from mpcs_bench.data.splits import PART_CODES, PARTS, SplitTable, export_split
 from mpcs_bench.data.splits_make import make_split
+from mpcs_bench.data.stratify import shuffled
 from mpcs_bench.errors import DataError, SplitError
+from mpcs_bench.protocol import seeds
 from mpcs_bench.protocol.schema import Split
 from mpcs_paper.datasets.breakhis import BreakHis
 
@@ -281,3 +285,23 @@ def test_export_names_each_sample_once_a_fold(official, breakhis_index):
     assert len(export) == 5 * 7909
     assert not export.duplicated(["fold", "sample_id"]).any()
     assert isinstance(export, pd.DataFrame)
+
+
+def test_a_sort_key_is_the_counters_mix_of_the_names_code_and_the_seed():
+    names = np.array(["c1", "c2"], dtype=object)
+    expected = mix(sample_codes(["c1", "c2"]) ^ np.uint64(seeds.seed(7, "carve")))
+    assert shuffled(names, 7, "carve").tolist() == expected.tolist()
+
+
+@pytest.mark.parametrize("damage", ["empty", "truncated", "without its columns"])
+def test_a_damaged_table_is_an_error_that_says_what_to_do(make_index, tmp_path, damage):
+    rows = [(c, "A", f"{c}{i}", f"{c}{i}") for c in ("benign", "malignant") for i in range(6)]
+    table = split(make_index(rows))
+    path = table.write(tmp_path)
+    if damage == "without its columns":
+        whole = pq.read_table(path)
+        pq.write_table(whole.drop_columns(["fold_0"]), path)
+    else:
+        path.write_bytes(b"" if damage == "empty" else path.read_bytes()[:-20])
+    with pytest.raises(DataError, match="missing or damaged"):
+        SplitTable.read(tmp_path, table.hash)

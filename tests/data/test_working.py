@@ -82,6 +82,23 @@ def test_a_second_call_reads_the_first_ones_file(pictured):
     assert file.stat().st_mtime_ns == before
 
 
+@pytest.mark.parametrize("kept", [0, 50, -1], ids=["empty", "within the header", "truncated"])
+def test_a_damaged_file_is_made_anew(pictured, kept):
+    index, noise, cache = pictured
+    working_set(index, ROWS, None, cache)
+    (file,) = (cache / "working").iterdir()
+    file.write_bytes(file.read_bytes()[:kept])
+    assert np.array_equal(working_set(index, ROWS, None, cache), noise[ROWS])
+
+
+def test_an_empty_image_in_the_pixel_cache_is_named(pictured):
+    index, _, cache = pictured
+    spoilt = PixelCache.under(cache).path(index.text("pixel_hash")[2])
+    spoilt.write_bytes(b"")
+    with pytest.raises(DataError, match=spoilt.name):
+        working_set(index, ROWS, (17, 13), cache)
+
+
 def test_the_file_depends_on_pixels_order_boxes_and_size(pictured):
     index, _, cache = pictured
     working_set(index, ROWS, (17, 13), cache)

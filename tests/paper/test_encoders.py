@@ -220,6 +220,8 @@ def test_missing_weights_say_which_file_goes_where(monkeypatch, tmp_path):
     assert f"Put resnet50.tv_in1k.safetensors into the folder {tmp_path}" in given.value.hint
     assert "`run` never downloads" in given.value.hint
     assert "`model.safetensors` of `timm/resnet50.tv_in1k`" in given.value.hint
+    assert "timm.create_model('resnet50.tv_in1k', pretrained=True)" in given.value.hint
+    assert "weights fetch" not in given.value.hint
 
 
 def test_weights_that_never_saw_imagenet_are_not_passed_off_as_such(monkeypatch, tmp_path):

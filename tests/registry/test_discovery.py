@@ -192,3 +192,14 @@ def test_a_class_at_hand_becomes_an_entry_for_the_suite():
     assert "does not define draw" in entry.reason
     with pytest.raises(PluginError, match="is not a plugin"):
         entry_for(dict)
+
+
+def test_what_a_plugin_prints_on_import_goes_to_stderr(install, plugin_file, capsys):
+    noisy = "print('loading kernels')\n" + GOOD
+    install("stranger_noisy", noisy, {STRATEGIES: {"good": "stranger_noisy:Good"}})
+
+    registry = Registry.discover([plugin_file("loud.py", noisy)])
+    assert registry.get("strategy", "stranger_noisy/good").version == "4"
+    assert registry.get("strategy", "loud/good").version == "4"
+
+    assert capsys.readouterr() == ("", "loading kernels\n" * 2)

@@ -96,6 +96,30 @@ def test_one_pair_is_too_few(bench):
     assert only(bench.report()).refused == "one pair of values is too few to test"
 
 
+def test_seeds_of_one_split_alone_are_not_compared_and_their_means_stay(bench):
+    for seed in range(4):
+        bench.folds("base", [0.80 + 0.001 * seed], seed=seed)
+        bench.folds("new", [0.90 + 0.002 * seed], seed=seed)
+    report = bench.report()
+    comparison = only(report)
+    assert comparison.refused == (
+        "one split: seeds measure training noise, not the difference between methods on new "
+        "patients"
+    )
+    assert (comparison.finding, comparison.test, comparison.by_fold, comparison.sign_flip) == (
+        "not compared", None, None, None,
+    )  # fmt: skip
+    means = [row.entries[0].summary.mean for row in report.blocks[0].rows]
+    assert means == pytest.approx([0.8015, 0.903])
+
+
+def test_the_same_fold_of_two_split_seeds_is_two_splits(bench):
+    for split_seed in range(2):
+        bench.folds("base", [0.80 + 0.001 * split_seed], split_seed=split_seed)
+        bench.folds("new", [0.90 + 0.002 * split_seed], split_seed=split_seed)
+    assert only(bench.report()).refused is None
+
+
 def test_seeds_count_as_values_and_are_averaged_for_the_tests_beside(bench):
     for seed in range(3):
         bench.folds("base", BASE, seed=seed)

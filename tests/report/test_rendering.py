@@ -190,6 +190,15 @@ def test_a_label_is_no_formula_in_a_spreadsheet(bench, label):
     assert row["label"] == f"'{label}"
 
 
+def test_csv_keeps_formulas_from_running_in_every_text_and_leaves_numbers_alone(bench):
+    bench.protocol = "=1+1"
+    bench.folds("base", [0.8, 0.9, 0.8])
+    bench.folds("new", [0.7, 0.7, 0.7], label="@SUM(A1)")
+    _, row = csv.DictReader(io.StringIO(render_csv(bench.report())))
+    assert (row["protocol"], row["label"]) == ("'=1+1", "'@SUM(A1)")
+    assert float(row["difference"]) < 0
+
+
 def test_csv_holds_unrounded_numbers_of_every_row(report):
     rows = list(csv.DictReader(io.StringIO(render_csv(report))))
     at_40 = [r for r in rows if r["test_magnification"] == "40"]
@@ -218,7 +227,7 @@ def test_a_run_at_the_papers_scale_says_nothing_of_scale(bench):
 
 def test_selection_on_the_test_part_is_marked_in_every_table(report):
     for text in (render_html(report), render_markdown(report)):
-        assert text.count("† Epoch or threshold chosen on the test part") == 3
+        assert text.count("† Epoch chosen on the test part") == 3
         assert text.count("Baseline †") == 2
     assert "Baseline †" in terminal(report)
     assert any("test part" in warning for warning in report.warnings)

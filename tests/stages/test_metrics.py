@@ -7,11 +7,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+import scipy.special
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mpcs_bench.data.index import DatasetFacts
 from mpcs_bench.stages.metrics import image_votes, metric_rows, score
+from mpcs_bench.stages.probabilities import softmax
 
 BINARY = ("benign", "malignant")
 
@@ -32,6 +34,7 @@ def prediction(
     patch: int = 0,
     part: str = "test",
     magnification: int = 100,
+    threshold: float | None = 0.5,
 ) -> dict[str, Any]:
     if logits is None:
         logits = [0.0, 0.0]
@@ -46,6 +49,7 @@ def prediction(
         "label": label,
         "predicted": predicted,
         "logits": logits,
+        "threshold": threshold if len(logits) == 2 else None,
     }
 
 
@@ -151,6 +155,35 @@ def test_a_tie_goes_to_the_class_with_the_larger_sum_of_probabilities(
     logits = [[3.0, 0.0], [0.0, 1.0]] if sure == 0 else [[1.0, 0.0], [0.0, 3.0]]
     votes = image_votes(_frame(patches(0, 1, logits=logits)))
     assert votes["predicted"].tolist() == [expected]
+
+
+@pytest.mark.parametrize(
+    ("threshold", "expected"), [(0.3, 1), (0.5, 0), (0.9, 0)], ids=["low", "half", "high"]
+)
+def test_a_tie_of_two_classes_is_held_to_the_threshold(threshold: float, expected: int) -> None:
+    # P(positive) is 0.2 and 0.6: their mean, 0.4, reaches 0.3 and not 0.5
+    logits = [[0.0, float(np.log(p / (1 - p)))] for p in (0.2, 0.6)]
+    predictions = [
+        prediction("i", label=1, predicted=k, patch=k, logits=logits[k], threshold=threshold)
+        for k in range(2)
+    ]
+    assert image_votes(_frame(predictions))["predicted"].tolist() == [expected]
+
+
+def test_a_majority_is_not_held_to_the_threshold() -> None:
+    logits = [[0.0, -9.0], [0.0, 1.0], [0.0, 1.0]]
+    predictions = [
+        prediction("i", label=1, predicted=p, patch=k, logits=logits[k], threshold=0.7)
+        for k, p in enumerate((0, 1, 1))
+    ]
+    assert image_votes(_frame(predictions))["predicted"].tolist() == [1]
+
+
+def test_probabilities_are_the_softmax_of_the_logits_in_float64() -> None:
+    logits = np.array([[1.0, -2.0, 0.5], [3e38, 0.0, -3e38]], dtype=np.float32)
+    found = softmax(logits)
+    assert found.dtype == np.float64
+    assert found == pytest.approx(scipy.special.softmax(logits.astype(np.float64), axis=1))
 
 
 def test_a_tie_of_three_classes_is_among_the_tied_only() -> None:

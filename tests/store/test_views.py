@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from mpcs_bench.records import StageState
 from mpcs_bench.store.schema import VIEWS
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "database.md"
@@ -99,3 +100,27 @@ def test_the_history_of_a_shared_stage_has_no_cell(workspace):
     )
 
     assert rows == [("finetune", False, 3), ("pretrain", True, 1)]
+
+
+@pytest.mark.parametrize(
+    ("state", "shown"), [("running", (4242, "elsewhere")), ("failed", (None, None))]
+)
+def test_a_running_stage_names_its_process_and_no_other_does(workspace, state, shown):
+    workspace.store.commit(
+        plans=[workspace.plan(workspace.cell(0, 0))],
+        states=[StageState(workspace.key(0), "s", state, pid=4242, host="elsewhere")],
+    )
+    _, rows = workspace.store.query(
+        f"SELECT pid, host FROM stages WHERE key = '{workspace.key(0)}'"
+    )
+
+    assert rows == [shown]
+
+
+def test_a_finished_stage_names_no_process(workspace):
+    workspace.store.commit(
+        states=[StageState(workspace.key(0), "s", "running", pid=4242, host="elsewhere")],
+        results=[workspace.result(0)],
+    )
+
+    assert workspace.store.query("SELECT state, pid, host FROM stages")[1] == [("done", None, None)]

@@ -24,6 +24,8 @@ SELECT
     CASE WHEN stage.finished IS NULL THEN state.error END AS error,
     CASE WHEN stage.finished IS NULL THEN state.traceback END AS traceback,
     state.started,
+    CASE WHEN stage.finished IS NULL AND state.state = 'running' THEN state.pid END AS pid,
+    CASE WHEN stage.finished IS NULL AND state.state = 'running' THEN state.host END AS host,
     stage.finished,
     stage.seconds,
     stage.environment,

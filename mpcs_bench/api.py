@@ -139,7 +139,7 @@ def choose(cells: Sequence[Cell], options: Options) -> list[Cell]:
         wanted = ", ".join(f"{name}={'|'.join(sorted(v))}" for name, v in options.only.items())
         raise BenchError(
             f"--only {wanted} keeps none of {len(cells)} cells.",
-            hint="`mpcs-bench plan PROTOCOL --json` lists the cells and their axes.",
+            hint="; ".join(_axis_values(cells, axis) for axis in options.only),
         )
     return kept
 
@@ -171,7 +171,7 @@ def plan(
         device=resolve_device(options.device),
         plugin_files=[str(path) for path in files],
     )
-    return planner.plan(protocols, cells, chosen)
+    return planner.plan(protocols, cells, chosen, _variation(options))
 
 
 def run(
@@ -253,6 +253,20 @@ def report(workspace: Workspace, protocol: str) -> Report:
         built = build_report(connection, protocol)
     store.save_comparisons(ComparisonRow(**row) for row in comparison_rows(built))
     return built
+
+
+def _axis_values(cells: Sequence[Cell], axis: str) -> str:
+    from mpcs_bench.engine.plan import axis_value
+
+    values = dict.fromkeys(axis_value(cell, axis) for cell in cells)
+    return f"{axis}: {', '.join(values)}"
+
+
+def _variation(options: Options) -> str:
+    """Say how options change what a protocol's file says."""
+    parts = [f"--overlay {name}" for name in options.overlays]
+    parts += [f"--set {text}" for text in options.assignments if text != "keep_weights=true"]
+    return ", ".join(parts)
 
 
 def _binder(plugins: Registry, workspace: Workspace, observer: Observer | None) -> Binder:

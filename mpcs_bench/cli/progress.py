@@ -36,6 +36,7 @@ class Lines:
     def expect(self, stages: int) -> None:
         """Say how many stages will run."""
         self._total, self._begun = stages, time.monotonic()
+        self._print(f"{stages} stages to run")
 
     def preparing(self, what: str, done: int, total: int) -> None:
         """Report each quarter of a preparation."""
@@ -86,8 +87,7 @@ class Bars(Lines):
 
     def expect(self, stages: int) -> None:
         """Draw the bar of the whole."""
-        super().expect(stages)
-        self._clear("")
+        self._total, self._begun = stages, time.monotonic()
         if stages:
             self._whole = self._progress.add_task("all stages", total=stages, rate="")
 
@@ -101,7 +101,7 @@ class Bars(Lines):
 
     def started(self, stage: PlannedStage) -> None:
         """Draw the bar of a stage."""
-        task = self._progress.add_task(stage.spec.symbolic, total=None, rate="")
+        task = self._progress.add_task(_short(stage.spec.symbolic), total=None, rate="")
         self._tasks[stage.spec.symbolic] = task
 
     def progress(self, stage: PlannedStage, tick: Tick) -> None:
@@ -136,6 +136,11 @@ class Bars(Lines):
         self._progress.console.print(text, markup=False, soft_wrap=True)
 
 
+def _short(symbolic: str) -> str:
+    """Return what tells a stage from the others that run: the tail of its readable id."""
+    return symbolic if len(symbolic) <= 60 else f"…{symbolic[-59:]}"
+
+
 def duration(seconds: float) -> str:
     """Return a time as people say it: 40 s, 3 min, 2.5 h."""
     if seconds < 90:
@@ -158,15 +163,19 @@ def _bars() -> Iterator[Bars]:
         TimeElapsedColumn,
         TimeRemainingColumn,
     )
+    from rich.table import Column
 
+    # A long name gives way, so that the bar and the times are seen on a narrow terminal too.
+    name = Column(ratio=1, no_wrap=True, overflow="ellipsis")
     with Progress(
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=24),
+        TextColumn("{task.description}", table_column=name),
+        BarColumn(bar_width=16),
         MofNCompleteColumn(),
         TextColumn("{task.fields[rate]}"),
         TimeElapsedColumn(),
         TimeRemainingColumn(compact=True),
         console=stderr(),
+        expand=True,
         transient=True,
     ) as progress:
         yield Bars(progress)

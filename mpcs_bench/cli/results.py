@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from mpcs_bench import api
 from mpcs_bench.cli import options as cli
 from mpcs_bench.cli.output import print_json, print_table, stdout
-from mpcs_bench.errors import StoreError
+from mpcs_bench.errors import BenchError, StoreError, did_you_mean
 from mpcs_bench.shipped import folder
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
 
 Format = Literal["csv", "parquet", "json"]
 
@@ -28,6 +31,7 @@ def results(
     store = api.connect(cli.workspace_at(workspace))
     query = (folder("reports") / "tables" / "results.sql").read_text(encoding="utf-8")
     with store.reader() as connection:
+        _check_known(connection, protocol or [])
         found = connection.execute(query, {"protocols": protocol or None})
         columns = [column[0] for column in found.description or []]
         rows = found.fetchall()
@@ -41,7 +45,8 @@ def results(
             }
         )
         return
-    print_table(columns, rows)
+    key = columns.index("key")
+    print_table(columns, [[*row[:key], (row[key] or "")[:12], *row[key + 1 :]] for row in rows])
 
 
 def show(
@@ -77,7 +82,11 @@ def show(
         print_json(facts)
         return
     for name, value in facts.items():
-        if name != "metrics" and value is not None:
+        if isinstance(value, dict) and name != "metrics":
+            stdout().print(f"{name}:")
+            for inner, item in value.items():
+                stdout().print(f"  {inner}: {_line(item)}", markup=False, soft_wrap=True)
+        elif name != "metrics" and value is not None:
             stdout().print(f"{name}: {_line(value)}", markup=False, soft_wrap=True)
     print_table(names, metrics)
 
@@ -109,17 +118,42 @@ def sql(
 def export(
     name: Annotated[str, typer.Argument(help="A public view.")],
     output: Annotated[Path, typer.Argument(help="The file to write.")],
-    kind: Annotated[Format, typer.Option("--format", help="csv, parquet or json.")] = "csv",
+    kind: Annotated[
+        Format | None, typer.Option("--format", help="Default: as the file's ending says.")
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite the file.")] = False,
     workspace: cli.WorkspaceFolder = cli.DEFAULT_WORKSPACE,
     as_json: cli.Json = False,
 ) -> None:
     """Write a view of the database to a file."""
-    path = api.connect(cli.workspace_at(workspace)).export(name, kind, output, force=force)
+    chosen = kind or _format_of(output)
+    path = api.connect(cli.workspace_at(workspace)).export(name, chosen, output, force=force)
     if as_json:
         print_json({"written": str(path)})
     else:
         stdout().print(f"Wrote {path}", markup=False, soft_wrap=True)
+
+
+def _format_of(path: Path) -> Format:
+    endings: dict[str, Format] = {".csv": "csv", ".parquet": "parquet", ".json": "json"}
+    if path.suffix.lower() not in endings:
+        raise BenchError(
+            f"The ending of '{path}' names no format.",
+            hint="End it in .csv, .parquet or .json, or give --format.",
+        )
+    return endings[path.suffix.lower()]
+
+
+def _check_known(connection: DuckDBPyConnection, names: list[str]) -> None:
+    """Raise StoreError for a protocol that the workspace does not hold."""
+    query = (folder("reports") / "tables" / "protocols.sql").read_text(encoding="utf-8")
+    known = [row[0] for row in connection.execute(query).fetchall()]
+    for name in names:
+        if name not in known:
+            raise StoreError(
+                f"The workspace holds no protocol '{name}'.{did_you_mean(name, known)}",
+                hint=f"It holds: {', '.join(known) or 'none'}.",
+            )
 
 
 def _line(value: Any) -> str:

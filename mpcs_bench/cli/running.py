@@ -58,8 +58,17 @@ def run(
         jobs=jobs,
     )
     place = cli.workspace_at(workspace)
-    with observing() as observer, _terminating():
-        planned, outcome = api.run(protocols, place, options, observer=observer)
+    try:
+        with observing() as observer, _terminating():
+            planned, outcome = api.run(protocols, place, options, observer=observer)
+    except KeyboardInterrupt:
+        stderr().print(
+            f"Interrupted. What was finished is kept in {workspace}; "
+            "the same command goes on from there.",
+            markup=False,
+            soft_wrap=True,
+        )
+        raise typer.Exit(ExitCode.INTERRUPTED) from None
     _finish(planned, outcome, place, as_json=as_json)
 
 
@@ -72,7 +81,8 @@ def _finish(planned: Plan, outcome: Outcome, workspace: Workspace, *, as_json: b
         print_json(summary | {"reports": pages})
     else:
         for paths in pages.values():
-            stdout().print(f"Report: {paths[0]}", markup=False, soft_wrap=True)
+            page = next(path for path in paths if path.endswith(".html"))
+            stdout().print(f"Report: {page}", markup=False, soft_wrap=True)
         _say(planned, outcome, workspace)
     raise typer.Exit(_exit_code(outcome))
 

@@ -136,7 +136,7 @@ def plan_records(plan: Plan) -> list[PlanRecord]:
                 baseline=protocol.report.baseline,
                 planned_at=now,
                 cells=cells,
-                notes=(*protocol.report.notes, *plan.notices),
+                notes=(*protocol.report.notes, *plan.notes()),
             )
         )
     return records

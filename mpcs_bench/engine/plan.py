@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -61,6 +61,13 @@ class Plan:
     notices: tuple[str, ...] = ()
     samples: tuple[tuple[str, str], ...] = field(default=())
     """(data set name, fingerprint) of every index in use."""
+    variation: str = ""
+    """How the protocols were changed from what their files say: overlays and `--set`."""
+
+    def notes(self) -> tuple[str, ...]:
+        """Return what a table made from this plan must say beside its numbers."""
+        varied = (f"Changed from the protocol's file: {self.variation}",) if self.variation else ()
+        return (*varied, *self.notices, *_leakage_notes(self.findings))
 
     def count(self, status: Status) -> int:
         """Return how many stages have this status."""
@@ -75,16 +82,31 @@ class Plan:
         return [stage for stage in self.stages if stage.status == "run"]
 
 
+def _leakage_notes(findings: Sequence[Finding]) -> Iterator[str]:
+    """Sum up the leakage audit: one sentence a rule, with the folds it concerns."""
+    by_rule: dict[tuple[str, str], list[Finding]] = {}
+    for finding in findings:
+        said = "declared" if finding.declared else str(finding.severity)
+        by_rule.setdefault((finding.rule, said), []).append(finding)
+    for (rule, said), found in by_rule.items():
+        folds = sorted({finding.fold for finding in found if finding.fold is not None})
+        where = f" (folds {', '.join(map(str, folds))})" if folds else ""
+        yield f"Leakage audit, {rule} ({said}){where}: {found[0].message}."
+
+
 def filter_cells(cells: Sequence[Cell], only: dict[str, set[str]]) -> list[Cell]:
     """Return the cells whose axes have one of the values asked for, by axis name."""
-
-    def value(cell: Cell, name: str) -> str:
-        if name == "experiment":
-            return cell.experiment
-        if name in cell.names:
-            return cell.names[name]
-        return str(getattr(cell.axes, name))
-
     return [
-        cell for cell in cells if all(value(cell, name) in wanted for name, wanted in only.items())
+        cell
+        for cell in cells
+        if all(axis_value(cell, name) in wanted for name, wanted in only.items())
     ]
+
+
+def axis_value(cell: Cell, name: str) -> str:
+    """Return a cell's value on an axis (experiment, a plugin axis, or a light axis) as text."""
+    if name == "experiment":
+        return cell.experiment
+    if name in cell.names:
+        return cell.names[name]
+    return str(getattr(cell.axes, name))

@@ -16,11 +16,12 @@ from mpcs_bench.errors import BenchError
 from mpcs_bench.protocol.canonical import canonical_json, digest
 from mpcs_bench.protocol.cells import Cell, StageSpec
 from mpcs_bench.protocol.load import LoadedProtocol
-from mpcs_bench.records import StageState, list_results, read_states
+from mpcs_bench.records import StageState, check_result, list_results, read_states
 from mpcs_bench.registry.registry import Registry
 from mpcs_bench.stages.job import STAGE_VERSIONS, StageJob
 
 WEIGHTS = "weights.safetensors"
+TABLES = frozenset({"spec.json", "metrics.parquet", "history.parquet", "predictions.parquet"})
 
 
 class Planner:
@@ -49,9 +50,11 @@ class Planner:
         protocols: Sequence[LoadedProtocol],
         cells: Sequence[Cell],
         chosen: Sequence[Cell] | None = None,
+        variation: str = "",
     ) -> Plan:
         """Return the plan of `cells`, of which only the `chosen` ones (None: all) are to run.
 
+        `variation` says how the protocols were changed from what their files say.
         The others stay members of their protocol: a partial run must not make its table another.
         Raises DataError, SplitError or PluginError for what is there and cannot be used.
         """
@@ -68,6 +71,7 @@ class Planner:
             findings=self._inspector.findings,
             notices=self._inspector.notices,
             samples=self._inspector.samples,
+            variation=variation,
         )
 
     def _other(self, cell: Cell) -> PlanCell:
@@ -110,7 +114,7 @@ class Planner:
             conditions=conditions,
             fingerprint=bound.index.fingerprint,
             split_hash=bound.split.hash,
-            stages=tuple(key for key in (upstream, stage.key) if key),
+            stages=(upstream,) if upstream else (),
         )
 
     def _stage(self, spec: StageSpec, cell: Cell | None = None) -> PlannedStage:
@@ -171,10 +175,18 @@ class Planner:
             hashed=hashed,
             axes=_axes(cell) if cell is not None else None,
         )
+        damage = self._damage(key) if key in self._done else None
+        if damage is not None:
+            return PlannedStage(spec, "run", f"its result is damaged: {damage}", key, job)
         if key in self._done:
             self._say_if_weights_are_gone(spec, key)
             return PlannedStage(spec, "done", "done", key, job)
         return PlannedStage(spec, "run", self._reason(spec, key, hashed), key, job)
+
+    def _damage(self, key: str) -> str | None:
+        """Return what is wrong with a result on disk; weights, being large, are not read."""
+        problems = check_result(self._workspace.results / key, only=TABLES)
+        return "; ".join(problems) or None
 
     def _say_if_weights_are_gone(self, spec: StageSpec, key: str) -> None:
         """A result is never rewritten: weights that were not kept cannot be had from it."""
@@ -185,11 +197,9 @@ class Planner:
             )
 
     def _reason(self, spec: StageSpec, key: str, hashed: Mapping[str, Any]) -> str:
-        state: StageState | None = self._states.get(key)
-        if state is not None and state.state == "failed":
-            return f"failed before: {state.error}"
-        if state is not None and state.state in ("interrupted", "running"):
-            return "interrupted before"
+        before = _what_happened(self._states.get(key))
+        if before is not None:
+            return before
         earlier = self._earlier_results().get(spec.symbolic)
         if earlier is None:
             return "new"
@@ -215,6 +225,17 @@ class Planner:
             dated.sort(key=lambda item: int(item[0]))
             self._earlier = {symbolic: made_from for _, symbolic, made_from in dated}
         return self._earlier
+
+
+def _what_happened(state: StageState | None) -> str | None:
+    """Say what became of a stage that has no result, where it was ever begun."""
+    if state is None:
+        return None
+    return {
+        "failed": f"failed before: {state.error}",
+        "running": f"running now, in process {state.pid} on {state.host}",
+        "interrupted": "interrupted before",
+    }.get(state.state)
 
 
 def _axes(cell: Cell) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from mpcs_bench.report.model import Block, Entry, Row, Unit, averaged
-from mpcs_bench.report.numbers import MISSING, accuracy, counted, percent
+from mpcs_bench.report.numbers import MISSING, accuracy, counted, percent, plural
 from mpcs_bench.report.page import Cell, Line, Section, Sheet
 
 SELECTED_ON_TEST = "† Epoch chosen on the test part: the values are optimistic."
@@ -31,8 +31,8 @@ def averages_sheet(block: Block) -> Sheet:
     if block.has_mean:
         headers += [Cell("SD of the mean", "over folds"), Cell("Pooled SD", "over magnifications")]
     return Sheet(
-        caption=f"{_metric(block)} on {block.dataset}, pooled over all test {block.metric.item}s, "
-        "in %: every one weighs the same, not every fold",
+        caption=f"{_metric(block)} on {block.dataset}, pooled over all test "
+        f"{plural(block.metric.item)}, in %: every one weighs the same, not every fold",
         headers=tuple(headers),
         sections=_sections(block, lambda row: _averages(row, block)),
         notes=_notes(block),

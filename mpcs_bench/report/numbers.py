@@ -32,4 +32,9 @@ def probability(p: float | None) -> str:
 
 def counted(count: int, noun: str) -> str:
     """Return `1 fold`, `5 folds`."""
-    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {plural(noun)}"
+
+
+def plural(noun: str) -> str:
+    """Return the plural of an English noun: images, patients, patches."""
+    return f"{noun}es" if noun.endswith(("ch", "sh", "s", "x")) else f"{noun}s"

@@ -104,7 +104,9 @@ def test_views_are_exported(bench: Bench, ran: Path, tmp_path: Path) -> None:
     again = bench("export", "cells", "cells.csv")
     assert again.code == 2
     assert "--force" in again.err
-    assert bench("export", "metrics", "metrics.parquet", "--format", "parquet").code == 0
+    assert bench("export", "metrics", "metrics.parquet").code == 0
+    assert (tmp_path / "metrics.parquet").read_bytes()[:4] == b"PAR1"
+    assert "names no format" in bench("export", "metrics", "metrics.txt").err
     assert bench("export", "nothing", "x.csv").code == 2
 
 
@@ -117,9 +119,16 @@ def test_a_report_comes_in_three_files_and_its_tests_in_sql(
     assert "Ordered Pair" in markdown
     query = "SELECT * FROM comparison WHERE candidate = 'exp-3' AND p IS NOT NULL"
     rows = bench("sql", query, "--json").json
-    assert {"corrected resampled t", "exact sign-flip"} & {row["method"] for row in rows} or rows
-    for row in rows:
-        assert row["smallest_p"] is not None or "t" in row["method"]
+    methods = {row["method"].partition(" (")[0] for row in rows}
+    assert methods == {"corrected resampled t", "sign-flip permutation"}
+    assert all(row["smallest_p"] is not None for row in rows)
+
+
+def test_a_misspelt_protocol_is_not_an_empty_list(bench: Bench, ran: Path) -> None:
+    for command in ("results", "report"):
+        done = bench(command, "tinny")
+        assert done.code == 2
+        assert "Did you mean 'tiny'?" in done.err
 
 
 def test_sql_prints_csv(bench: Bench, ran: Path) -> None:

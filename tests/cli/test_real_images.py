@@ -32,8 +32,7 @@ def _check_breakhis(bench: Bench, done: Any, env: dict[str, str]) -> None:
 
 
 def test_breakhis_from_raw_files_to_a_table(bench: Bench, roots: dict[str, str]) -> None:
-    only = ("--only", "seed=0")
-    short = (*SHORT, "--set", "pretraining.epochs=2", *only)
+    short = (*SHORT, "--set", "pretraining.epochs=2", "--set", "matrix.seed=[0]")
     _check_breakhis(bench, bench("run", "breakhis-sample", *short, env=roots), roots)
 
 

@@ -123,6 +123,7 @@ def test_ctrl_c_keeps_what_is_finished_and_says_how_to_go_on(
     _, err = process.communicate(timeout=30)
     assert process.returncode == 130
     assert "Traceback" not in err
+    assert "Interrupted. What was finished is kept" in err
     states = bench("sql", "SELECT DISTINCT state FROM stages ORDER BY 1", "--json").json
     assert {"state": "interrupted"} in states
     plan = bench("plan", slow, "--json").json
@@ -231,3 +232,47 @@ def test_what_a_plugin_prints_is_not_output(
     assert done.code == 0, done.err
     assert done.json["stages"]["ran"] == 2
     assert "drawing" in done.err
+
+
+def test_a_damaged_result_is_made_again(bench: Bench, ran: Path, tmp_path: Path) -> None:
+    before = bench("results", "--json").json
+    (tmp_path / "mpcs-workspace/bench.duckdb").unlink()
+    key = before["cells"][0]["key"]
+    (tmp_path / "mpcs-workspace/results" / key / "metrics.parquet").write_text("no table")
+    plan = bench("plan", ran, "--json").json
+    (again,) = [stage for stage in plan["list"] if stage["status"] == "run"]
+    assert again["key"] == key
+    assert again["reason"].startswith("its result is damaged")
+    assert bench("run", ran).code == 0
+    after = bench("results", "--json").json
+    assert after["digest"] == before["digest"]
+
+
+def test_the_report_says_what_was_changed_and_what_the_audit_found(
+    bench: Bench, tiny_protocol: Write, tmp_path: Path
+) -> None:
+    path = tiny_protocol(
+        ("  batch_size: 4\nexp", "  batch_size: 4\n  selection: {rule: test}\nexp")
+    )
+    only = ("--only", "fold=0,experiment=exp-1,train_magnification=100")
+    assert bench("run", path, *only, "--set", "finetuning.epochs=1").code == 0
+    for name in ("report.md", "report.html"):
+        page = (tmp_path / "mpcs-workspace/reports/tiny" / name).read_text()
+        assert "finetuning.epochs=1" in page
+        assert "Leakage audit, test-selection (declared)" in page
+
+
+def test_a_stage_that_runs_is_not_called_interrupted(
+    bench: Bench, start: Start, tiny_protocol: Write
+) -> None:
+    slow = tiny_protocol(LONG)
+    process = start("run", slow)
+    _wait_for(lambda: _children(process.pid))
+    reasons = _wait_for(
+        lambda: {
+            stage["reason"]
+            for stage in bench("plan", slow, "--json").json["list"]
+            if stage["reason"].startswith("running now")
+        }
+    )
+    assert reasons

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
@@ -75,7 +76,9 @@ def test_progress_counts_epochs_and_images(make_job: JobMaker) -> None:
 
 def test_a_job_survives_being_carried_as_plain_values(make_job: JobMaker, run: Runner) -> None:
     job = make_job("finetune")
-    assert run(StageJob(**job.to_dict())).key == job.key
+    carried = json.loads(json.dumps(asdict(job)))
+    carried["plugin_files"] = tuple(carried["plugin_files"])
+    assert run(StageJob(**carried)).key == job.key
 
 
 def test_an_index_that_is_gone_is_named(make_job: JobMaker, run: Runner) -> None:

@@ -186,14 +186,12 @@ def run(
     The workspace is locked meanwhile. On KeyboardInterrupt finished results are kept and the
     workspace can be resumed by running again.
     """
-    from mpcs_bench.engine.device import resolve_device
     from mpcs_bench.engine.running import Run, default_jobs
 
     workspace.create()
     with workspace.lock():
         planned = plan(references, workspace, options, observer=observer)
-        threads = max((int(s.spec.spec.get("threads", 1)) for s in planned.stages), default=1)
-        jobs = options.jobs or default_jobs(resolve_device(options.device), threads)
+        jobs = options.jobs or default_jobs(planned.device, planned.threads)
         outcome = Run(planned, workspace, jobs, observer).execute()
     return planned, outcome
 

@@ -10,7 +10,7 @@ import typer
 
 from mpcs_bench import api
 from mpcs_bench.cli import options as cli
-from mpcs_bench.cli.output import print_json, print_table, stderr, stdout
+from mpcs_bench.cli.output import print_json, print_table, remark, say, stdout
 from mpcs_bench.cli.progress import observing
 from mpcs_bench.errors import BenchError, ExitCode
 
@@ -110,9 +110,9 @@ def verify(
                 items = facts[name]
                 lines = items.items() if isinstance(items, dict) else enumerate(items, 1)
                 for key, value in lines:
-                    stdout().print(f"  {key}: {_line(value)}", markup=False, soft_wrap=True)
+                    say(f"  {key}: {_line(value)}")
         for defect in facts["known_defects"]:
-            stdout().print(f"known defect: {_line(defect)}", markup=False, soft_wrap=True)
+            say(f"known defect: {_line(defect)}")
     if not report.ok:
         raise typer.Exit(ExitCode.CELL_FAILED)
 
@@ -134,7 +134,7 @@ def synth(
     if as_json:
         print_json({"written": str(root)})
     else:
-        stdout().print(f"Wrote {root}", markup=False, soft_wrap=True)
+        say(f"Wrote {root}")
 
 
 @app.command()
@@ -161,7 +161,7 @@ def prepare(
     )
     with observing() as observer:
         planned = api.plan(protocols, cli.workspace_at(workspace), options, observer=observer)
-    blocked = list(dict.fromkeys(s.reason for s in planned.stages if s.status == "blocked"))
+    blocked = planned.blocked_reasons()
     rows = [{"dataset": name, "fingerprint": mark} for name, mark in planned.samples]
     if as_json:
         print_json({"ready": rows, "blocked": blocked})
@@ -169,7 +169,7 @@ def prepare(
         for row in rows:
             stdout().print(f"{row['dataset']}: ready, fingerprint {row['fingerprint'][:16]}")
         for reason in blocked:
-            stderr().print(f"blocked: {reason}", markup=False, soft_wrap=True)
+            remark(f"blocked: {reason}")
     if blocked:
         raise typer.Exit(ExitCode.USAGE)
 
@@ -219,7 +219,7 @@ def _write_splits(tables: Mapping[str, DataFrame], export: Path) -> None:
     for name, frame in tables.items():
         path = export if len(tables) == 1 else export.with_stem(f"{export.stem}-{name}")
         atomic_write_text(path, frame.to_csv(index=False))
-        stdout().print(f"Wrote {path}", markup=False, soft_wrap=True)
+        say(f"Wrote {path}")
 
 
 def _parts(frame: DataFrame) -> list[dict[str, Any]]:

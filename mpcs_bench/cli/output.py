@@ -27,6 +27,16 @@ def stderr() -> Console:
     return Console(stderr=True, highlight=False)
 
 
+def say(text: str) -> None:
+    """Print one line of results as it is: neither folded nor read as markup."""
+    stdout().print(text, markup=False, soft_wrap=True)
+
+
+def remark(text: str) -> None:
+    """Print one line on stderr as it is."""
+    stderr().print(text, markup=False, soft_wrap=True)
+
+
 def print_json(value: Any) -> None:
     """Print `value` as JSON; NaN becomes null, times ISO 8601."""
     sys.stdout.write(json.dumps(_plain(value), indent=2, ensure_ascii=False) + "\n")

@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from mpcs_bench import api
 from mpcs_bench.cli import options as cli
-from mpcs_bench.cli.output import print_json, print_table, stderr, stdout
+from mpcs_bench.cli.output import print_json, print_table, remark, say, stdout
 from mpcs_bench.cli.progress import observing
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from mpcs_bench.api import Options
     from mpcs_bench.engine.plan import Plan
 
 
@@ -31,9 +34,17 @@ def plan(
 
     Data are drawn and decoded where needed: without them there are no keys.
     """
-    planned = _plan(
-        protocols, workspace, overlay, scale, assign, only, data, plugin, trust=trust, device=device
+    options = cli.read_options(
+        overlays=overlay,
+        scale=scale,
+        assignments=assign,
+        only=only,
+        data=data,
+        plugins=plugin,
+        trust=trust,
+        device=device,
     )
+    planned = _planned(protocols, workspace, options)
     if as_json:
         print_json(_as_json(planned))
         return
@@ -68,10 +79,17 @@ def validate(
 
     The split is checked where the data are at hand; what is missing is listed.
     """
-    planned = _plan(
-        protocols, workspace, overlay, scale, assign, None, data, plugin, trust=trust, device="cpu"
+    options = cli.read_options(
+        overlays=overlay,
+        scale=scale,
+        assignments=assign,
+        data=data,
+        plugins=plugin,
+        trust=trust,
+        device="cpu",
     )
-    blocked = _blocked(planned)
+    planned = _planned(protocols, workspace, options)
+    blocked = planned.blocked_reasons()
     if as_json:
         print_json(
             {
@@ -85,33 +103,11 @@ def validate(
         return
     for loaded in planned.protocols:
         cells = sum(item.cell.protocol == loaded.protocol.name for item in planned.cells)
-        stdout().print(f"{loaded.path}: valid, {cells} cells", markup=False, soft_wrap=True)
+        say(f"{loaded.path}: valid, {cells} cells")
     _remarks(planned)
 
 
-def _plan(
-    protocols: list[str],
-    workspace: Any,
-    overlay: list[str] | None,
-    scale: str | None,
-    assign: list[str] | None,
-    only: list[str] | None,
-    data: list[str] | None,
-    plugin: Any,
-    *,
-    trust: bool,
-    device: str,
-) -> Plan:
-    options = cli.read_options(
-        overlays=overlay,
-        scale=scale,
-        assignments=assign,
-        only=only,
-        data=data,
-        plugins=plugin,
-        trust=trust,
-        device=device,
-    )
+def _planned(protocols: list[str], workspace: Path, options: Options) -> Plan:
     with observing() as observer:
         return api.plan(protocols, cli.workspace_at(workspace), options, observer=observer)
 
@@ -125,7 +121,7 @@ def _as_json(planned: Plan) -> dict[str, Any]:
             "by_kind": planned.kinds(),
             "by_status": dict(Counter(stage.status for stage in planned.stages)),
         },
-        "blocked": _blocked(planned),
+        "blocked": planned.blocked_reasons(),
         "findings": [_finding(finding) for finding in planned.findings],
         "notices": list(planned.notices),
         "list": [
@@ -156,10 +152,6 @@ def _as_json(planned: Plan) -> dict[str, Any]:
     }
 
 
-def _blocked(planned: Plan) -> list[str]:
-    return list(dict.fromkeys(s.reason for s in planned.stages if s.status == "blocked"))
-
-
 def _finding(finding: Any) -> dict[str, Any]:
     return {
         "rule": finding.rule,
@@ -173,16 +165,11 @@ def _finding(finding: Any) -> dict[str, Any]:
 def _remarks(planned: Plan) -> None:
     from mpcs_bench.data.leakage import describe
 
-    console = stderr()
-
-    def say(text: str) -> None:
-        console.print(text, markup=False, soft_wrap=True)
-
     said: dict[str, None] = {}
     for finding in planned.findings:
         mark = "declared" if finding.declared else finding.severity
         said[f"{mark}: {describe(finding)}"] = None
     for text in (*said, *planned.notices):
-        say(text)
-    for reason in _blocked(planned):
-        say(f"blocked: {reason}")
+        remark(text)
+    for reason in planned.blocked_reasons():
+        remark(f"blocked: {reason}")

@@ -9,7 +9,7 @@ import typer
 
 from mpcs_bench import api
 from mpcs_bench.cli import options as cli
-from mpcs_bench.cli.output import print_json, print_table, stdout
+from mpcs_bench.cli.output import print_json, print_table, say, stdout
 from mpcs_bench.errors import ExitCode, PluginError, did_you_mean
 
 if TYPE_CHECKING:
@@ -72,9 +72,9 @@ def show(name: Name, plugin: cli.Plugins = None, as_json: cli.Json = False) -> N
                 _print_parameters(cast(dict[str, Any], value))
             elif key == "declares":
                 for fact, told in cast(dict[str, Any], value).items():
-                    stdout().print(f"{fact}: {told}", markup=False, soft_wrap=True)
+                    say(f"{fact}: {told}")
             elif value is not None:
-                stdout().print(f"{key}: {value}", markup=False, soft_wrap=True)
+                say(f"{key}: {value}")
 
 
 @app.command()
@@ -92,10 +92,8 @@ def new(
         print_json({"written": [str(path) for path in written]})
         return
     for path in written:
-        stdout().print(f"Wrote {path}", markup=False, soft_wrap=True)
-        stdout().print(
-            f"Test it: mpcs-bench plugins test {name} --plugin {path}", markup=False, soft_wrap=True
-        )
+        say(f"Wrote {path}")
+        say(f"Test it: mpcs-bench plugins test {name} --plugin {path}")
 
 
 @app.command()

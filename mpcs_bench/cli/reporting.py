@@ -9,7 +9,7 @@ import typer
 
 from mpcs_bench import api
 from mpcs_bench.cli import options as cli
-from mpcs_bench.cli.output import print_json, stdout
+from mpcs_bench.cli.output import print_json, say, stdout
 
 if TYPE_CHECKING:
     from mpcs_bench.engine.workspace import Workspace
@@ -30,7 +30,7 @@ def report(
         print_json(pages)
         return
     for paths in pages.values():
-        stdout().print("Wrote " + ", ".join(paths), markup=False, soft_wrap=True)
+        say("Wrote " + ", ".join(paths))
 
 
 def write_pages(

@@ -10,7 +10,7 @@ import typer
 
 from mpcs_bench import api
 from mpcs_bench.cli import options as cli
-from mpcs_bench.cli.output import print_json, print_table, stdout
+from mpcs_bench.cli.output import print_json, print_table, say, stdout
 from mpcs_bench.errors import BenchError, StoreError, did_you_mean
 from mpcs_bench.shipped import folder
 
@@ -85,9 +85,9 @@ def show(
         if isinstance(value, dict) and name != "metrics":
             stdout().print(f"{name}:")
             for inner, item in value.items():
-                stdout().print(f"  {inner}: {_line(item)}", markup=False, soft_wrap=True)
+                say(f"  {inner}: {_line(item)}")
         elif name != "metrics" and value is not None:
-            stdout().print(f"{name}: {_line(value)}", markup=False, soft_wrap=True)
+            say(f"{name}: {_line(value)}")
     print_table(names, metrics)
 
 
@@ -131,7 +131,7 @@ def export(
     if as_json:
         print_json({"written": str(path)})
     else:
-        stdout().print(f"Wrote {path}", markup=False, soft_wrap=True)
+        say(f"Wrote {path}")
 
 
 def _format_of(path: Path) -> Format:

@@ -12,7 +12,7 @@ import typer
 
 from mpcs_bench import api
 from mpcs_bench.cli import options as cli
-from mpcs_bench.cli.output import print_json, stderr, stdout
+from mpcs_bench.cli.output import print_json, remark, say
 from mpcs_bench.cli.progress import observing
 from mpcs_bench.cli.reporting import write_pages
 from mpcs_bench.errors import ExitCode
@@ -62,11 +62,9 @@ def run(
         with observing() as observer, _terminating():
             planned, outcome = api.run(protocols, place, options, observer=observer)
     except KeyboardInterrupt:
-        stderr().print(
+        remark(
             f"Interrupted. What was finished is kept in {workspace}; "
-            "the same command goes on from there.",
-            markup=False,
-            soft_wrap=True,
+            "the same command goes on from there."
         )
         raise typer.Exit(ExitCode.INTERRUPTED) from None
     _finish(planned, outcome, place, as_json=as_json)
@@ -82,7 +80,7 @@ def _finish(planned: Plan, outcome: Outcome, workspace: Workspace, *, as_json: b
     else:
         for paths in pages.values():
             page = next(path for path in paths if path.endswith(".html"))
-            stdout().print(f"Report: {page}", markup=False, soft_wrap=True)
+            say(f"Report: {page}")
         _say(planned, outcome, workspace)
     raise typer.Exit(_exit_code(outcome))
 
@@ -106,27 +104,22 @@ def _summary(planned: Plan, outcome: Outcome) -> dict[str, Any]:
 
 
 def _say(planned: Plan, outcome: Outcome, workspace: Workspace) -> None:
-    console = stderr()
-
-    def say(text: str) -> None:
-        console.print(text, markup=False, soft_wrap=True)
-
     for notice in planned.notices:
-        say(notice)
+        remark(notice)
     if not outcome.done and not outcome.failed and outcome.already and not outcome.blocked:
-        say(f"Nothing to run: all {outcome.already} stages are done in {workspace.root}.")
+        remark(f"Nothing to run: all {outcome.already} stages are done in {workspace.root}.")
     else:
-        say(
+        remark(
             f"{outcome.done} stages ran, {outcome.already} were done before, "
             f"{len(outcome.failed)} failed, {outcome.waiting} wait for failed ones, "
             f"{outcome.blocked} are blocked."
         )
     for symbolic, error in outcome.failed.items():
-        say(f"failed: {symbolic}\n  {error}")
-    for reason in dict.fromkeys(s.reason for s in planned.stages if s.status == "blocked"):
-        say(f"blocked: {reason}")
+        remark(f"failed: {symbolic}\n  {error}")
+    for reason in planned.blocked_reasons():
+        remark(f"blocked: {reason}")
     if outcome.uncommitted:
-        say(
+        remark(
             f"{outcome.uncommitted} results are on disk and not in the database, which is held "
             "open by another process. Close it and run the same command again."
         )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,9 +12,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from mpcs_bench.data.atomic import appearing
+from mpcs_bench.data.stored_frame import read_frame, write_frame
 from mpcs_bench.errors import DataError, PluginError, did_you_mean
 from mpcs_bench.registry.dataset import Dataset, Unreadable
 
@@ -138,10 +136,7 @@ class SampleIndex:
             "dataset": asdict(self.dataset),
             "rejected": [asdict(item) for item in self.rejected],
         }
-        table = pa.Table.from_pandas(self.frame, preserve_index=False)
-        metadata = {**table.schema.metadata, METADATA_KEY: json.dumps(facts).encode()}
-        with appearing(path, table.nbytes) as temporary:
-            pq.write_table(table.replace_schema_metadata(metadata), temporary)
+        write_frame(path, self.frame, METADATA_KEY, facts)
         return path
 
     @classmethod
@@ -150,11 +145,10 @@ class SampleIndex:
         path = _file(cache, fingerprint)
         hint = "Run `mpcs-bench data prepare` again: it makes the index anew."
         try:
-            table = pq.read_table(path)
-            facts = json.loads(table.schema.metadata[METADATA_KEY])
+            frame, facts = read_frame(path, METADATA_KEY)
             dataset = DatasetFacts.from_stored(facts["dataset"])
             rejected = tuple(Unreadable(**item) for item in facts["rejected"])
-            index = cls.of(table.to_pandas(), dataset, rejected)
+            index = cls.of(frame, dataset, rejected)
         except (*_DAMAGED, PluginError) as error:  # what was written kept the contract
             message = f"The sample index is missing or damaged: {path}"
             raise DataError(message, hint=hint) from error

@@ -13,10 +13,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from mpcs_bench.data.atomic import appearing
 from mpcs_bench.data.index import SampleIndex
+from mpcs_bench.data.stored_frame import read_frame, write_frame
 from mpcs_bench.errors import DataError, SplitError
 
 IntArray = npt.NDArray[np.int64]
@@ -104,10 +103,7 @@ class SplitTable:
             "group_column": self.group_column,
             "notes": self.notes,
         }
-        table = pa.Table.from_pandas(frame, preserve_index=False)
-        metadata = {**table.schema.metadata, METADATA_KEY: json.dumps(facts).encode()}
-        with appearing(path, table.nbytes) as temporary:
-            pq.write_table(table.replace_schema_metadata(metadata), temporary)
+        write_frame(path, frame, METADATA_KEY, facts)
         return path
 
     @classmethod
@@ -115,9 +111,7 @@ class SplitTable:
         """Read the table with this hash; raises DataError where it is missing or damaged."""
         path = _file(cache, split_hash)
         try:
-            table = pq.read_table(path)
-            facts = json.loads(table.schema.metadata[METADATA_KEY])
-            return cls._from_stored(table.to_pandas(), facts)
+            return cls._from_stored(*read_frame(path, METADATA_KEY))
         except (OSError, EOFError, KeyError, TypeError, ValueError, pa.ArrowException) as error:
             raise DataError(
                 f"The split is missing or damaged: {path}",

@@ -65,7 +65,6 @@ class Binder:
         self._digests = FileDigests(workspace.cache / "file-digests.json")
         self._indexes: dict[str, SampleIndex] = {}
         self._data: dict[str, BoundData | Blocked] = {}
-        self._roots: dict[str, Path] = {}
 
     def data(self, need: DataNeed) -> BoundData | Blocked:
         """Return the data set with its split; generates it where it is a generated one.

@@ -61,6 +61,8 @@ class Plan:
     notices: tuple[str, ...] = ()
     samples: tuple[tuple[str, str], ...] = field(default=())
     """(data set name, fingerprint) of every index in use."""
+    device: str = "cpu"
+    """The device that its trainings use: cpu, cuda or cuda:N."""
     variation: str = ""
     """How the protocols were changed from what their files say: overlays and `--set`."""
 
@@ -76,6 +78,15 @@ class Plan:
     def kinds(self) -> dict[str, int]:
         """Return the number of stages by kind."""
         return dict(Counter(stage.spec.kind for stage in self.stages))
+
+    def blocked_reasons(self) -> list[str]:
+        """Return what is missing, and how to supply it: each reason once."""
+        return list(dict.fromkeys(s.reason for s in self.stages if s.status == "blocked"))
+
+    @property
+    def threads(self) -> int:
+        """The most CPU threads that one of its stages asks for."""
+        return max((int(stage.spec.spec.get("threads", 1)) for stage in self.stages), default=1)
 
     def to_run(self) -> list[PlannedStage]:
         """Return the stages that will run, upstream first."""

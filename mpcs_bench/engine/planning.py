@@ -71,6 +71,7 @@ class Planner:
             findings=self._inspector.findings,
             notices=self._inspector.notices,
             samples=self._inspector.samples,
+            device=self._device,
             variation=variation,
         )
 

@@ -61,11 +61,6 @@ class Outcome:
     already: int = 0
     uncommitted: int = 0
 
-    @property
-    def fine(self) -> bool:
-        """True where every stage has its result in the database."""
-        return not (self.failed or self.waiting or self.blocked or self.uncommitted)
-
 
 class Run:
     """One execution of a plan in a workspace that this process has locked."""
@@ -101,8 +96,7 @@ class Run:
     def _work(self) -> None:
         self._prepare_images()
         self._observer.expect(len(self._pending))
-        threads = max(int(stage.spec.spec.get("threads", 1)) for stage in self._pending.values())
-        with WorkerPool(min(self._jobs, len(self._pending)), threads) as pool:
+        with WorkerPool(min(self._jobs, len(self._pending)), self._plan.threads) as pool:
             try:
                 self._loop(pool)
             except KeyboardInterrupt:

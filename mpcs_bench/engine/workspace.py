@@ -16,8 +16,6 @@ from pathlib import Path
 
 from mpcs_bench.errors import StoreError
 
-DEFAULT = Path("mpcs-workspace")
-
 
 @dataclass(frozen=True, slots=True)
 class Workspace:
@@ -34,11 +32,6 @@ class Workspace:
     def cache(self) -> Path:
         """Whatever can be made again: indexes, splits, pixels, generated data."""
         return self.root / "cache"
-
-    @property
-    def database(self) -> Path:
-        """The DuckDB file."""
-        return self.root / "bench.duckdb"
 
     @property
     def reports(self) -> Path:

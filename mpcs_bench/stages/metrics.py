@@ -80,7 +80,7 @@ def _metrics(frame: pd.DataFrame, dataset: DatasetFacts) -> dict[str, tuple[floa
     label, predicted = images["label"].to_numpy(), images["predicted"].to_numpy()
     correct = label == predicted
     n = len(images)
-    precision, recall, f1, _ = sklearn_metrics.precision_recall_fscore_support(
+    _, _, f1, _ = sklearn_metrics.precision_recall_fscore_support(
         label, predicted, average="weighted", zero_division=0.0
     )
     found: dict[str, tuple[float, int]] = {

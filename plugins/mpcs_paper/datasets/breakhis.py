@@ -13,6 +13,7 @@ from pydantic import Field
 from mpcs_bench.errors import DataError, Location
 from mpcs_bench.registry.dataset import Dataset, KnownDefect, Sample, Scan, Unreadable
 from mpcs_bench.registry.plugin import PluginParams
+from mpcs_paper.datasets.image_files import IMAGE_SUFFIXES
 
 Side = Literal["train", "test"]
 
@@ -28,7 +29,6 @@ SUBTYPE_FOLDERS = {
     "PC": "papillary_carcinoma",
 }
 MALIGNANT = frozenset({"DC", "LC", "MC", "PC"})
-IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp"})
 # SOB_M_DC-14-13412-100-003: biopsy, class, tumour type, year, slide, magnification, image
 STEM = re.compile(
     r"SOB_(?P<class>[BM])_(?P<subtype>[A-Z]+)-(?P<year>\d{2})-(?P<slide>\d+[A-Z]*)"

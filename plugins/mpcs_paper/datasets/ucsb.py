@@ -11,11 +11,11 @@ from pydantic import Field
 from mpcs_bench.errors import DataError
 from mpcs_bench.registry.dataset import Dataset, Sample, Scan, Unreadable
 from mpcs_bench.registry.plugin import PluginParams
+from mpcs_paper.datasets.image_files import IMAGE_SUFFIXES
 
 Box = tuple[int, int, int, int]
 
 WIDTH, HEIGHT = 896, 768
-IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp"})
 # ytma10_010704_benign1_ccd: tissue-array spot, class and number, camera
 STEM = re.compile(r"(?P<spot>ytma\d+_\d+)_(?P<label>benign|malignant)(?P<number>\d+)_ccd")
 

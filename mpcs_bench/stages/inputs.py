@@ -8,12 +8,10 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
+from mpcs_bench.data.frames import Frames
 from mpcs_bench.data.index import SampleIndex
 from mpcs_bench.data.splits import SplitTable
-from mpcs_bench.data.working import working_set
+from mpcs_bench.data.working import working_frames
 from mpcs_bench.errors import PluginError
 from mpcs_bench.registry.encoder import Encoder
 from mpcs_bench.registry.loss import Loss
@@ -29,7 +27,7 @@ class StageInputs:
 
     index: SampleIndex
     split: SplitTable
-    images: npt.NDArray[np.uint8]
+    images: Frames
     registry: Registry
 
     @classmethod
@@ -99,6 +97,5 @@ def _split(cache: Path, split_hash: str, fingerprint: str) -> SplitTable:
 
 
 @lru_cache(maxsize=8)
-def _images(cache: Path, fingerprint: str, size: tuple[int, int] | None) -> npt.NDArray[np.uint8]:
-    index = _index(cache, fingerprint)
-    return working_set(index, np.arange(len(index)), size, cache)
+def _images(cache: Path, fingerprint: str, size: tuple[int, int] | None) -> Frames:
+    return working_frames(_index(cache, fingerprint), size, cache)

@@ -61,7 +61,7 @@ def index_report(
     scan = dataset.scan(root)
     paths = [sample.path for sample in scan.samples]
     decoded, report = decode_all(root, paths, cache, workers, progress)
-    misfits = _misfits(dataset, scan.samples, decoded)
+    misfits = _misfits(scan.samples, decoded)
     readable = [s for s in scan.samples if s.path in decoded and s.path not in misfits]
     problems = (*report.problems, *(Unreadable(*item) for item in misfits.items()))
     if not readable:
@@ -76,10 +76,11 @@ def index_report(
     return IndexReport(index, DecodeReport(report.decoded, report.reused, problems))
 
 
-def _misfits(
-    dataset: Dataset, samples: Sequence[Sample], decoded: Mapping[str, Decoded]
-) -> dict[str, str]:
-    """Return path -> reason for images whose size does not fit the boxes laid on them."""
+def _misfits(samples: Sequence[Sample], decoded: Mapping[str, Decoded]) -> dict[str, str]:
+    """Return path -> reason for images that a box laid on them leaves.
+
+    A size that the data set does not declare is no fault here: `data verify` reports it.
+    """
     misfits: dict[str, str] = {}
     for sample in samples:
         image = decoded.get(sample.path)
@@ -87,10 +88,7 @@ def _misfits(
             continue
         x, y, width, height = sample.box
         size = (image.width, image.height)
-        if dataset.image_sizes and size not in dataset.image_sizes:
-            declared = " or ".join(f"{w}x{h}" for w, h in dataset.image_sizes)
-            misfits[sample.path] = f"{size[0]}x{size[1]} pixels, patches are laid for {declared}"
-        elif min(x, y) < 0 or min(width, height) < 1 or x + width > size[0] or y + height > size[1]:
+        if min(x, y) < 0 or min(width, height) < 1 or x + width > size[0] or y + height > size[1]:
             misfits[sample.path] = f"patch {sample.box} leaves the image of {size[0]}x{size[1]}"
     return misfits
 

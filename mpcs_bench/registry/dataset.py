@@ -75,7 +75,7 @@ class Dataset(Plugin):
     `magnifications` in ascending order, empty where the data set has none; `group_columns`, the
     groupings a split may use, `default_group` the one it uses unless told otherwise;
     `metric_levels` that make sense (patient-level accuracy needs patients); `expected` counts by
-    name, compared by `data verify` with what is found.
+    name, and `image_sizes` (width, height), compared by `data verify` with what is found.
     """
 
     kind = "dataset"
@@ -94,10 +94,17 @@ class Dataset(Plugin):
 
     @abstractmethod
     def scan(self, root: Path) -> Scan:
-        """List the samples under `root` from names and folders alone; open no image.
+        """List the samples under `root` from names and folders; decode no image.
 
-        Raises DataError where `root` is not this data set's folder at all.
+        Image headers may be read, where patch boxes depend on the size; an image whose header
+        cannot be read is listed whole (`box` None), so that decoding reports it. Raises DataError
+        where `root` is not this data set's folder at all.
         """
+
+    @property
+    def patches_per_image(self) -> int:
+        """How many samples an image of the declared size gives; a forecast without data uses it."""
+        return 1
 
     def generate(self, root: Path, workers: int, progress: Progress | None = None) -> None:
         """Write the data set to `root`; only where `generated` is true."""

@@ -9,8 +9,6 @@ from pathlib import Path
 from mpcs_bench.registry.dataset import Dataset, Sample, Scan
 from mpcs_bench.registry.suite_result import Check, Violation, require
 
-OPENED = 32  # images that are opened to hold patch boxes to their real size
-
 
 def dataset_checks(dataset: Dataset, root: Path) -> list[Check]:
     """Return the checks of `dataset` on what `root` holds."""
@@ -92,29 +90,26 @@ class _DatasetSuite:
                 min(x, y) >= 0 and min(width, height) > 0,
                 f"the box {sample.box} of '{sample.sample_id}' is empty or starts outside",
             )
-        paths = sorted({sample.path for sample in boxed})
-        opened = set(paths[:: max(1, len(paths) // OPENED)])
-        sizes = {path: _image_size(self.root / path) for path in opened}
+        sizes = {path: _image_size(self.root / path) for path in {s.path for s in boxed}}
         for sample in boxed:
-            if sample.path in sizes and sample.box is not None:
-                x, y, width, height = sample.box
-                right, bottom = sizes[sample.path]
-                require(
-                    x + width <= right and y + height <= bottom,
-                    f"the box {sample.box} of '{sample.sample_id}' leaves its image of "
-                    f"{right}x{bottom}",
-                )
+            x, y, width, height = sample.box or (0, 0, 0, 0)
+            right, bottom = sizes[sample.path]
+            require(
+                x + width <= right and y + height <= bottom,
+                f"the box {sample.box} of '{sample.sample_id}' leaves its image of "
+                f"{right}x{bottom}",
+            )
 
 
 def _image_size(path: Path) -> tuple[int, int]:
-    """Return (width, height) in pixels."""
-    import cv2
+    """Return (width, height) in pixels, as the file's header states them."""
+    from PIL import Image
 
-    image = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
-    if image is None:
-        raise Violation(f"{path} cannot be read as an image")
-    height, width = image.shape[:2]
-    return int(width), int(height)
+    try:
+        with Image.open(path) as image:
+            return image.size
+    except Exception as error:  # every format has its own exceptions
+        raise Violation(f"{path} cannot be read as an image: {error}") from error
 
 
 def _first(items: list[str]) -> str:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import Field, field_validator
 
 from mpcs_bench.errors import PluginError, WeightsError, did_you_mean
-from mpcs_bench.registry import Encoder, PluginParams, Preprocessing
+from mpcs_bench.registry import Encoder, PluginParams, Preprocessing, TimmModel
 
 if TYPE_CHECKING:
     from torch import nn
@@ -59,6 +59,10 @@ class _TimmNetwork(Encoder):
         # Some networks (MobileNetV3) widen their features behind the pooling.
         module.num_features = getattr(module, "head_hidden_size", None) or module.num_features
         return module
+
+    def timm_model(self) -> TimmModel | None:
+        """Return the name and options that `build` passes to timm."""
+        return TimmModel(self.model_name, self.options)
 
     @property
     def preprocessing(self) -> Preprocessing:
@@ -174,14 +178,17 @@ class ResNet50Params(PluginParams):
     """The paper does not say which ImageNet weights; torchvision's were the usual ones."""
 
     tag: str = Field("tv_in1k", description="timm's tag of the ImageNet weights")
+    output_stride: OutputStride = Field(
+        32, description="8: the dilated residual network of reference [61], with the same weights"
+    )
 
 
 class ResNet50(_TimmNetwork):
-    """ResNet-50, output stride 32, d = 2048."""
+    """ResNet-50, plain or dilated, d = 2048."""
 
     name = "resnet50"
-    version = "1"
-    summary = "ResNet-50, d = 2048"
+    version = "2"
+    summary = "ResNet-50, plain or dilated, d = 2048"
     Params = ResNet50Params
     params: ResNet50Params
 
@@ -190,35 +197,30 @@ class ResNet50(_TimmNetwork):
         """ResNet-50 in timm, with the tag."""
         return f"resnet50.{self.params.tag}"
 
+    @property
+    def options(self) -> dict[str, Any]:
+        """Where the output stride is 8 or 16, the last stages dilate and do not stride."""
+        return {"output_stride": self.params.output_stride}
+
     def projection_head(self, features: int) -> tuple[int, ...]:
         """Return the paper's widths, 1024 and 128 (Section 4.2)."""
         return (1024, 128)
-
-
-class DilatedResNet50(ResNet50):
-    """The dilated ResNet-50 of reference [61]: output stride 8, d = 2048, the same weights."""
-
-    name = "resnet50-dilated"
-    version = "1"
-    summary = "dilated ResNet-50 (output stride 8), d = 2048"
-
-    @property
-    def options(self) -> dict[str, Any]:
-        """The last two stages dilate and do not stride."""
-        return {"output_stride": 8}
 
 
 class EfficientNetB2Params(PluginParams):
     """The paper does not say which ImageNet weights; these are timm's."""
 
     tag: str = Field("ra_in1k", description="timm's tag of the ImageNet weights")
+    last_activation: Literal["silu", "identity"] = Field(
+        "silu", description="before the pooling; the released code pre-trains without it"
+    )
 
 
 class EfficientNetB2(_TimmNetwork):
     """EfficientNet-b2, d = 1408."""
 
     name = "efficientnet-b2"
-    version = "1"
+    version = "2"
     summary = "EfficientNet-b2, d = 1408"
     Params = EfficientNetB2Params
     params: EfficientNetB2Params
@@ -227,6 +229,21 @@ class EfficientNetB2(_TimmNetwork):
     def model_name(self) -> str:
         """EfficientNet-b2 in timm, with the tag."""
         return f"efficientnet_b2.{self.params.tag}"
+
+    def build(self) -> nn.Module:
+        """Return timm's module; without its last activation where `last_activation` says so."""
+        module = super().build()
+        if self.params.last_activation == "identity":
+            from torch import nn
+
+            # The norm of the last convolution carries it; it has no weights of its own.
+            module.bn2.act = nn.Identity()  # type: ignore[union-attr]
+        return module
+
+    def timm_model(self) -> TimmModel | None:
+        """Return timm's network; where `last_activation` says so, without its last activation."""
+        gone = ("bn2.act",) if self.params.last_activation == "identity" else ()
+        return TimmModel(self.model_name, self.options, identities=gone)
 
     def projection_head(self, features: int) -> tuple[int, ...]:
         """Return the paper's three widths, 2048, 1204 and 128 (Section 4.2)."""

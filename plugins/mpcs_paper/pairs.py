@@ -62,6 +62,11 @@ class OrderedPairParams(PluginParams):
         min_length=1,
         description="magnification of the first view -> of the second",
     )
+    ascending: bool = Field(
+        False,
+        description="the pair that the table gives stands in ascending order, so that 400 -> 200 "
+        "is (200, 400); matters where only first views anchor the loss",
+    )
 
     @field_validator("table")
     @classmethod
@@ -76,7 +81,7 @@ class OrderedPair(PairStrategy):
     """The first magnification is drawn; a look-up table gives the second."""
 
     name = "ordered"
-    version = "1"
+    version = "2"
     summary = "first view drawn, second from a look-up table"
     human_prior = 1
     degrees_of_freedom = 1
@@ -102,7 +107,11 @@ class OrderedPair(PairStrategy):
         _require(usable.sum(axis=1) > 0, sets)
         first = draw_available(usable.astype(np.int64), generator)
         second = self._partners(sets.magnifications)[first]
-        return sets.view_plan(np.stack([first, second], axis=1), generator)
+        columns = np.stack([first, second], axis=1)
+        if self.params.ascending:
+            order = np.argsort(np.array(sets.magnifications)[columns], axis=1)
+            columns = np.take_along_axis(columns, order, axis=1)
+        return sets.view_plan(columns, generator)
 
     def _partners(self, magnifications: tuple[int, ...]) -> IntArray:
         """Return the second view's column for each first column, -1 where the table has none."""

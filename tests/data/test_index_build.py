@@ -117,15 +117,11 @@ def test_a_patch_that_leaves_its_image_is_a_problem(tmp_path, box):
         build_index(dataset, put(tmp_path / "root", 2), tmp_path / "cache", workers=1)
 
 
-def test_patches_laid_for_another_size_are_a_problem(tmp_path, shared_data):
-    from mpcs_paper.datasets.ucsb import UCSB
-
-    root = tmp_path / "ucsb"
-    shutil.copytree(shared_data / "ucsb", root)
-    small = imagecodecs.tiff_encode(np.zeros((700, 896, 3), np.uint8))
-    (root / "ytma10_010704_benign1_ccd.tif").write_bytes(small)
-    with pytest.raises(DataError, match="896x700 pixels, patches are laid for 896x768"):
-        build_index(UCSB(), root, tmp_path / "cache", workers=1)
+def test_another_size_than_declared_is_fine_as_long_as_the_patches_fit(tmp_path):
+    dataset = Folder()
+    dataset.image_sizes, dataset.box = ((80, 60),), (0, 0, 8, 6)
+    index = build_index(dataset, put(tmp_path / "root", 2), tmp_path / "cache", workers=1)
+    assert index.frame[["box_w", "box_h"]].to_numpy().tolist() == [[8, 6], [8, 6]]
 
 
 def test_a_plugin_without_a_group_it_declares_is_named(tmp_path):

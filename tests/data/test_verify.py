@@ -12,6 +12,7 @@ import pytest
 from mpcs_bench.data.index import DatasetFacts
 from mpcs_bench.data.verify import count_images, verify
 from mpcs_paper.datasets.breakhis import BreakHis
+from mpcs_paper.datasets.ucsb import UCSB
 
 imagecodecs = pytest.importorskip("imagecodecs")
 
@@ -57,6 +58,19 @@ def test_the_known_defects_of_13412_are_found(report):
 
 def test_sizes_that_the_data_set_does_not_declare_are_listed(report):
     assert (report.sizes, report.undeclared_sizes) == ({"8x6": 7909}, ("8x6",))
+    assert not report.ok
+
+
+def test_patches_of_an_undeclared_size_are_cut_and_the_size_is_listed(tmp_path):
+    root = tmp_path / "root"
+    root.mkdir()
+    for number, (width, height) in enumerate([(896, 768), (448, 300)], start=1):
+        pixels = imagecodecs.tiff_encode(np.full((height, width, 3), number, np.uint8))
+        (root / f"ytma10_010704_benign{number}_ccd.tif").write_bytes(pixels)
+    report = verify(UCSB(), root, tmp_path / "cache")
+    assert (report.unreadable, report.rejected) == ((), ())
+    assert report.counts["samples"] == 16 + 4
+    assert report.undeclared_sizes == ("448x300",)
     assert not report.ok
 
 

@@ -174,3 +174,13 @@ def test_a_set_that_is_not_eligible_is_refused(cls):
 def test_parameters_that_pair_a_magnification_with_itself_are_refused(make):
     with pytest.raises(ValidationError):
         make()
+
+
+def test_an_ascending_ordered_pair_is_the_same_pair_with_its_views_in_order():
+    sets = complete(400)
+    plain = drawn(OrderedPair(), sets)
+    ascending = drawn(OrderedPair(OrderedPairParams(ascending=True)), sets)
+
+    assert np.array_equal(np.sort(plain, axis=1), ascending)
+    changed = {tuple(pair) for pair in plain[(plain != ascending).any(axis=1)].tolist()}
+    assert changed == {(400, 200)}

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import ClassVar, Literal
 
@@ -13,7 +11,7 @@ from pydantic import Field
 from mpcs_bench.errors import DataError, Location
 from mpcs_bench.registry.dataset import Dataset, KnownDefect, Sample, Scan, Unreadable
 from mpcs_bench.registry.plugin import PluginParams
-from mpcs_paper.datasets.image_files import IMAGE_SUFFIXES
+from mpcs_paper.datasets.image_files import image_files
 
 Side = Literal["train", "test"]
 
@@ -118,7 +116,7 @@ class BreakHis(Dataset):
         samples: list[Sample] = []
         rejected: list[Unreadable] = []
         seen: dict[str, str] = {}
-        for file in _image_files(find_tree(root)):
+        for file in image_files(find_tree(root)):
             path = file.relative_to(root).as_posix()
             found = _read_name(file, path)
             if isinstance(found, Sample) and found.sample_id in seen:
@@ -173,21 +171,6 @@ def find_tree(root: Path) -> Path:
         f"The root of data set 'breakhis' {wrong}: {root}",
         hint=f"Expected under it, in the layout of the published archive: {LAYOUT}",
     )
-
-
-def _image_files(tree: Path) -> Iterator[Path]:
-    """Yield the image files under `tree` in sorted order; links are followed, loops are not."""
-    visited: set[str] = set()
-    for folder, folders, files in os.walk(tree, followlinks=True):
-        real = os.path.realpath(folder)
-        if real in visited:
-            folders.clear()
-            continue
-        visited.add(real)
-        folders.sort()
-        for name in sorted(files):
-            if Path(name).suffix.lower() in IMAGE_SUFFIXES:
-                yield Path(folder, name)
 
 
 def _read_name(file: Path, path: str) -> Sample | str:

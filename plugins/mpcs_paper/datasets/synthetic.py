@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from mpcs_bench.errors import DataError
-from mpcs_bench.registry.dataset import Dataset, Progress, Scan
-from mpcs_bench.registry.plugin import PluginParams
-from mpcs_paper.datasets.breakhis import BreakHis
+from mpcs_paper.datasets.breakhis import LABELS, SUBTYPE_FOLDERS, BreakHis
+from mpcs_paper.datasets.drawn import DrawnDataset, DrawnParams
 
-NOTE = "synthetic.json"
+if TYPE_CHECKING:
+    from mpcs_paper.tissue.cohort import Patient
+    from mpcs_paper.tissue.specimen import Specimen, TissueSettings
 
 
-class SyntheticParams(PluginParams):
+class SyntheticParams(DrawnParams):
     """What decides every pixel of the data set."""
 
     patients: int = Field(80, ge=2, le=10_000, description="patients, each of one class")
@@ -28,17 +27,6 @@ class SyntheticParams(PluginParams):
     )
     width: int = Field(350, ge=32, le=700, description="pixels")
     height: int = Field(230, ge=21, le=460, description="pixels")
-    separation: float = Field(
-        0.6,
-        ge=0,
-        le=1,
-        description="distance between the classes' mean atypia, on a scale from 0 (orderly) to 1 "
-        "(wild); patients spread about the mean with deviation 0.13, samples about their patient "
-        "with 0.07; 0: the classes are alike",
-    )
-    stain_variation: float = Field(
-        1.0, ge=0, le=2, description="how far patients' stains differ; 1: about as in BreakHis"
-    )
     pitch: float = Field(
         2.0,
         ge=0.4,
@@ -47,10 +35,9 @@ class SyntheticParams(PluginParams):
         "the size that they have in BreakHis's pictures; the published 0.49 gives fields a "
         "quarter as wide",
     )
-    seed: int = Field(0, ge=0, description="root seed of everything drawn")
 
 
-class Synthetic(Dataset):
+class Synthetic(DrawnDataset):
     """Drawn tissue: nested fields at 40X, 100X, 200X and 400X around one centre per sample.
 
     Malignant differs from benign in nuclear size, pleomorphism, chromatin and nucleoli, and in
@@ -67,30 +54,17 @@ class Synthetic(Dataset):
     group_columns = BreakHis.group_columns
     default_group = BreakHis.default_group
     metric_levels = BreakHis.metric_levels
-    licence = "none needed: every picture is computed"
-    generated = True
 
-    def scan(self, root: Path) -> Scan:
-        """List the images under `root`.
+    def real(self) -> BreakHis:
+        """Return the plugin whose names and folders these pictures have."""
+        return BreakHis()
 
-        Raises DataError where `root` holds no finished synthetic data set, or one that was drawn
-        with other parameters than this plugin's.
-        """
-        self._check_note(root)
-        return BreakHis().scan(root)
-
-    def generate(self, root: Path, workers: int = 1, progress: Progress | None = None) -> None:
-        """Draw the data set into `root`, which must be absent or empty; whole or not at all.
-
-        The bytes do not depend on `workers` (processes). `progress(done, total)` counts images.
-        Raises DataError where `root` is occupied.
-        """
-        from mpcs_paper.tissue.cohort import cohort
+    def settings(self) -> TissueSettings:
+        """Return what decides the pixels of each sample."""
         from mpcs_paper.tissue.specimen import TissueSettings
-        from mpcs_paper.tissue.tree import write_tree
 
         params = self.params
-        settings = TissueSettings(
+        return TissueSettings(
             seed=params.seed,
             width=params.width,
             height=params.height,
@@ -98,51 +72,29 @@ class Synthetic(Dataset):
             stain_variation=params.stain_variation,
             pitch_40x=params.pitch,
         )
+
+    def specimens(self) -> list[Specimen]:
+        """Return every sample of every patient."""
+        from mpcs_paper.tissue.cohort import cohort
+        from mpcs_paper.tissue.specimen import Specimen
+
+        params = self.params
         patients = cohort(params.seed, params.patients, params.samples, params.malignant_fraction)
-        note = json.dumps(self._description(), indent=2) + "\n"
-        write_tree(root, patients, settings, note=(NOTE, note), workers=workers, progress=progress)
-
-    def _description(self) -> dict[str, Any]:
-        return {
-            "dataset": self.name,
-            "version": self.version,
-            "params": self.params.model_dump(mode="json"),
-        }
-
-    def _check_note(self, root: Path) -> None:
-        note = root / NOTE
-        try:
-            found = json.loads(note.read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            raise DataError(
-                f"There is no finished synthetic data set in {root}: it holds no {NOTE}.",
-                hint="Draw one with `mpcs-bench data synth`.",
-            ) from None
-        except (OSError, ValueError) as error:
-            raise DataError(
-                f"{note} cannot be read: {error}", hint="Draw the data set anew in another folder."
-            ) from error
-        differences = _differences(found, self._description())
-        if differences:
-            raise DataError(
-                f"The synthetic data set in {root} is not the one asked for: "
-                + "; ".join(differences),
-                hint="Give its own parameters, or another root folder to draw a new one in.",
+        return [
+            Specimen(
+                patient,
+                sample,
+                {power: _image_path(patient, power, sample) for power in self.magnifications},
             )
+            for patient in patients
+            for sample in range(1, patient.samples + 1)
+        ]
 
 
-def _differences(found: Any, wanted: dict[str, Any]) -> list[str]:
-    """Say in words where the note of a root differs from what is asked for."""
-    if not isinstance(found, dict) or not isinstance(found.get("params"), dict):
-        return [f"{NOTE} is not a description of synthetic data"]
-    differences = [
-        f"{name} is {found.get(name)!r}, asked for {wanted[name]!r}"
-        for name in ("dataset", "version")
-        if found.get(name) != wanted[name]
-    ]
-    names = sorted(set(found["params"]) | set(wanted["params"]))
-    for name in names:
-        has, wants = found["params"].get(name), wanted["params"].get(name)
-        if has != wants:
-            differences.append(f"{name} is {has!r}, asked for {wants!r}")
-    return differences
+def _image_path(patient: Patient, magnification: int, sample: int) -> str:
+    """Return where BreakHis would keep an image, relative to the root."""
+    label = "M" if patient.malignant else "B"
+    name = f"SOB_{label}_{patient.subtype}-{patient.number}-{magnification}-{sample:03d}.png"
+    folder = Path("BreaKHis_v1", "histology_slides", "breast", LABELS[label], "SOB")
+    folder = folder / SUBTYPE_FOLDERS[patient.subtype] / f"SOB_{patient.patient_id}"
+    return (folder / f"{magnification}X" / name).as_posix()

@@ -1,4 +1,4 @@
-"""The UCSB Breast Cancer Cell data set: 58 H&E images, benign and malignant (Section 4.1)."""
+"""The UCSB Breast Cancer Cell data set: 58 H&E images, benign and malignant (Section 4.1.3)."""
 
 from __future__ import annotations
 
@@ -8,14 +8,11 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from mpcs_bench.errors import DataError
-from mpcs_bench.registry.dataset import Dataset, Sample, Scan, Unreadable
+from mpcs_bench.registry.dataset import Dataset, Sample, Scan
 from mpcs_bench.registry.plugin import PluginParams
 from mpcs_paper.datasets.image_files import IMAGE_SUFFIXES
+from mpcs_paper.datasets.patches import Cut, refuse_empty, scan_patched
 
-Box = tuple[int, int, int, int]
-
-WIDTH, HEIGHT = 896, 768
 # ytma10_010704_benign1_ccd: tissue-array spot, class and number, camera
 STEM = re.compile(r"(?P<spot>ytma\d+_\d+)_(?P<label>benign|malignant)(?P<number>\d+)_ccd")
 
@@ -23,9 +20,7 @@ STEM = re.compile(r"(?P<spot>ytma\d+_\d+)_(?P<label>benign|malignant)(?P<number>
 class UCSBParams(PluginParams):
     """How the images are cut into patches."""
 
-    patch: int | None = Field(
-        224, ge=1, le=min(WIDTH, HEIGHT), description="edge in pixels; null: whole images"
-    )
+    patch: int | None = Field(224, ge=1, description="edge in pixels; null: whole images")
     layout: Literal["shifted", "floor"] = Field(
         "shifted",
         description="768 pixels are no multiple of 224: `shifted` moves the last row (and "
@@ -36,9 +31,9 @@ class UCSBParams(PluginParams):
 class UCSB(Dataset):
     """58 images of 896 x 768 pixels, 32 benign and 26 malignant, cut into patches.
 
-    Group columns: `image` and `spot`, the tissue-array spot in the name's prefix. Every
-    spot but ytma55_030603 (benign) holds images of both classes. No patients are known:
-    `patient_id` is the image.
+    Patches of 224: 16 an image, 12 with `layout: floor`. Group columns: `image` and `spot`, the
+    tissue-array spot in the name's prefix. Every spot but ytma55_030603 (benign) holds images of
+    both classes. No patients are known: `patient_id` is the image.
     """
 
     name = "ucsb"
@@ -55,7 +50,7 @@ class UCSB(Dataset):
         "benign": 32,
         "malignant": 26,
     }
-    image_sizes = ((WIDTH, HEIGHT),)
+    image_sizes = ((896, 768),)
     licence = "none stated (research use; credit the Center for Bio-Image Informatics, UCSB)"
     citation = (
         "Gelasca, E. D., Byun, J., Obara, B., Manjunath, B. S. (2008). Evaluation and Benchmark "
@@ -64,69 +59,41 @@ class UCSB(Dataset):
     )
     homepage = "https://bioimage.ucsb.edu/research/bio-segmentation"
 
+    @property
+    def patches_per_image(self) -> int:
+        """Patches of an image of the declared size."""
+        return len(self._cut().boxes(*self.image_sizes[0]))
+
     def scan(self, root: Path) -> Scan:
         """List the images in `root`, patch by patch; paths are relative to it.
 
-        Patches are laid for the declared 896 x 768 pixels. Raises DataError where no file in
-        `root` is an image of this data set.
+        Patches are laid for the size in each image's header; an image smaller than a patch is
+        rejected. Raises DataError where `root` holds no image that can be used.
         """
-        boxes = patch_boxes(self.params.patch, self.params.layout)
-        samples: list[Sample] = []
-        rejected: list[Unreadable] = []
-        seen: dict[str, str] = {}
         files = sorted(root.iterdir()) if root.is_dir() else []
-        for file in files:
-            if file.suffix.lower() not in IMAGE_SUFFIXES or not file.is_file():
-                continue
-            match = STEM.fullmatch(file.stem)
-            if match is None:
-                reason = "the name is not of the form ytma10_010704_benign1_ccd.tif"
-                rejected.append(Unreadable(file.name, reason))
-            elif file.suffix.lower() not in (".tif", ".tiff"):
-                reason = f"UCSB images are TIFF, this is {file.suffix}"
-                rejected.append(Unreadable(file.name, reason))
-            elif file.stem in seen:
-                reason = f"the same image name as {seen[file.stem]}"
-                rejected.append(Unreadable(file.name, reason))
-            else:
-                seen[file.stem] = file.name
-                samples += _patches(file, match["spot"], match["label"], boxes)
-        if not samples:
-            raise DataError(
-                f"The root of data set 'ucsb' holds none of its images: {root}",
-                hint="Expected TIFF files in it, such as ytma10_010704_benign1_ccd.tif.",
-            )
-        return Scan(samples, rejected)
-
-
-def patch_boxes(patch: int | None, layout: Literal["shifted", "floor"]) -> list[Box | None]:
-    """Return the boxes (x, y, width, height) of one image, row by row; [None]: the whole image."""
-    if patch is None:
-        return [None]
-    columns, rows = _starts(WIDTH, patch, layout), _starts(HEIGHT, patch, layout)
-    return [(x, y, patch, patch) for y in rows for x in columns]
-
-
-def _starts(length: int, patch: int, layout: Literal["shifted", "floor"]) -> list[int]:
-    starts = list(range(0, length - patch + 1, patch))
-    if layout == "shifted" and starts[-1] + patch < length:
-        starts.append(length - patch)
-    return starts
-
-
-def _patches(file: Path, spot: str, label: str, boxes: list[Box | None]) -> list[Sample]:
-    image = file.stem
-    return [
-        Sample(
-            sample_id=image if box is None else f"{image}/{number:02d}",
-            path=file.name,
-            label=label,
-            subtype=label,
-            patient_id=image,
-            groups={"image": image, "spot": spot},
-            image_id=image,
-            patch_index=number,
-            box=box,
+        images = [f for f in files if f.suffix.lower() in IMAGE_SUFFIXES and f.is_file()]
+        hint = "Expected TIFF files in it, such as ytma10_010704_benign1_ccd.tif."
+        return refuse_empty(
+            scan_patched(images, _read_name, root, self._cut()), self.name, root, hint
         )
-        for number, box in enumerate(boxes)
-    ]
+
+    def _cut(self) -> Cut:
+        return Cut(self.params.patch, layout=self.params.layout)
+
+
+def _read_name(file: Path) -> Sample | str:
+    """Return the image that the file's name describes, or why it describes none."""
+    match = STEM.fullmatch(file.stem)
+    if match is None:
+        return "the name is not of the form ytma10_010704_benign1_ccd.tif"
+    if file.suffix.lower() not in (".tif", ".tiff"):
+        return f"UCSB images are TIFF, this is {file.suffix}"
+    return Sample(
+        sample_id=file.stem,
+        path=file.name,
+        label=match["label"],
+        subtype=match["label"],
+        patient_id=file.stem,
+        groups={"image": file.stem, "spot": match["spot"]},
+        image_id=file.stem,
+    )

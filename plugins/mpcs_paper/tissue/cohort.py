@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mpcs_bench.protocol.seeds import generator
+from mpcs_paper.tissue.diagnosis import BREAKHIS, Diagnosis
 
 # Shares of the tumour types within a class, near BreakHis's but with rarities raised.
 BENIGN_SHARES = {"F": 0.34, "TA": 0.30, "A": 0.19, "PT": 0.17}
@@ -30,6 +31,11 @@ class Patient:
     def key(self) -> str:
         """The name that this patient's seeds are derived from."""
         return f"patient={self.index}"
+
+    @property
+    def diagnosis(self) -> Diagnosis:
+        """What the tumour type makes of the tissue."""
+        return BREAKHIS[self.subtype]
 
     @property
     def patient_id(self) -> str:

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from mpcs_bench.protocol.seeds import generator
-from mpcs_paper.tissue.cohort import Patient
+from mpcs_paper.tissue.diagnosis import Subject
 from mpcs_paper.tissue.glands import Gland, line_glands, place_glands
 from mpcs_paper.tissue.noise import Image, Points, sample_texture
 from mpcs_paper.tissue.nuclei import Nuclei, join
-from mpcs_paper.tissue.optics import SENSOR, FieldOfView, World
+from mpcs_paper.tissue.optics import MAGNIFICATIONS, SENSOR, FieldOfView, World, extent
 from mpcs_paper.tissue.profile import Profile, sample_profile
 from mpcs_paper.tissue.stroma import Ground, clear_of, lay_ground, place_fat, populate
 from mpcs_paper.tissue.uptake import Uptake, take_up
@@ -49,18 +49,26 @@ class Layout:
 
 
 def lay_out(
-    seed: int, patient: Patient, sample: int, *, separation: float, pitch_40x: float
+    seed: int,
+    subject: Subject,
+    sample: int,
+    *,
+    separation: float,
+    pitch_40x: float,
+    sensor: tuple[int, int] = SENSOR,
+    widest: int = MAGNIFICATIONS[0],
 ) -> Layout:
-    """Lay out sample number `sample` (from 1) of `patient`.
+    """Lay out sample number `sample` (from 1) of `subject`.
 
-    Each kind of object draws from a generator of its own name, so that none shifts another.
+    The world is what `sensor` sees at the magnification `widest`, and a margin. Each kind of
+    object draws from a generator of its own name, so that none shifts another.
     """
 
     def rng(name: str) -> np.random.Generator:
-        return generator(seed, patient.key, f"sample={sample}", name)
+        return generator(seed, subject.key, f"sample={sample}", name)
 
-    world = World((SENSOR[0] * pitch_40x, SENSOR[1] * pitch_40x))
-    profile = sample_profile(seed, patient, sample, separation)
+    world = World(extent(sensor, pitch_40x, widest))
+    profile = sample_profile(seed, subject, sample, separation)
     glands = place_glands(rng("glands"), profile, world)
     ground = lay_ground(rng("ground"), profile, world, glands)
     fat = place_fat(rng("fat"), profile, world, ground)

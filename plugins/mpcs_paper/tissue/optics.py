@@ -21,10 +21,10 @@ Matrix = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """The stretch of tissue that a sample lays out: its 40X field and a margin, on a coarse grid.
+    """The stretch of tissue that a sample lays out: its widest field and a margin, on a grid.
 
-    `field` is (width, height) of the 40X field, `margin` and the grid's `pitch` are in
-    micrometres. The origin is the centre of every field of view.
+    `field` is (width, height) of the widest field of view (40X where there is one), `margin` and
+    the coarse grid's `pitch` are in micrometres. The origin is the centre of every field of view.
     """
 
     field: tuple[float, float]
@@ -73,7 +73,7 @@ class World:
 class FieldOfView:
     """What the camera sees at one magnification, `width` x `height` pixels, centred on the origin.
 
-    `pitch_40x` is micrometres per pixel at 40X on the full sensor (700 x 460). A field's extent
+    `pitch_40x` is micrometres per pixel at 40X on the full `sensor` (pixels). A field's extent
     is exactly that of 40X times 40 / magnification, whatever the number of pixels.
     """
 
@@ -81,12 +81,12 @@ class FieldOfView:
     width: int
     height: int
     pitch_40x: float
+    sensor: tuple[int, int] = SENSOR
 
     @property
     def extent(self) -> tuple[float, float]:
         """Width and height in micrometres."""
-        scale = self.pitch_40x * 40 / self.magnification
-        return SENSOR[0] * scale, SENSOR[1] * scale
+        return extent(self.sensor, self.pitch_40x, self.magnification)
 
     @property
     def pitch(self) -> tuple[float, float]:
@@ -141,6 +141,19 @@ class FieldOfView:
         return x[None, :].astype(np.float32), y[:, None].astype(np.float32)
 
 
-def fields_of_view(width: int, height: int, pitch_40x: float) -> tuple[FieldOfView, ...]:
-    """Return the four nested fields of one sample, 40X first."""
-    return tuple(FieldOfView(power, width, height, pitch_40x) for power in MAGNIFICATIONS)
+def extent(sensor: tuple[int, int], pitch_40x: float, magnification: int) -> tuple[float, float]:
+    """Return width and height in micrometres of what a sensor (pixels) sees at a magnification."""
+    pitch = pitch_40x / (magnification / 40)
+    return sensor[0] * pitch, sensor[1] * pitch
+
+
+def fields_of_view(
+    width: int,
+    height: int,
+    pitch_40x: float,
+    *,
+    sensor: tuple[int, int] = SENSOR,
+    magnifications: tuple[int, ...] = MAGNIFICATIONS,
+) -> tuple[FieldOfView, ...]:
+    """Return the nested fields of one sample, one for each magnification."""
+    return tuple(FieldOfView(power, width, height, pitch_40x, sensor) for power in magnifications)

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mpcs_bench.protocol.seeds import generator
-from mpcs_paper.tissue.cohort import Patient
+from mpcs_paper.tissue.diagnosis import Subject
 from mpcs_paper.tissue.noise import Points
 
 # Optical density of red, green and blue per unit of dye; near Ruifrok and Johnston (2001), eosin
@@ -36,13 +36,13 @@ class Stain:
     tilt: Points
 
 
-def sample_stain(seed: int, patient: Patient, sample: int, variation: float) -> Stain:
-    """Draw the stain of one sample: mostly its patient's, a little its own.
+def sample_stain(seed: int, subject: Subject, sample: int, variation: float) -> Stain:
+    """Draw the stain of one sample: mostly its subject's, a little its own.
 
-    `variation` scales every deviation; 0 gives all patients one stain.
+    `variation` scales every deviation; 0 gives all subjects one stain.
     """
-    mine = generator(seed, patient.key, "stain").standard_normal(16)
-    here = generator(seed, patient.key, f"sample={sample}", "stain").standard_normal(16)
+    mine = generator(seed, subject.key, "stain").standard_normal(16)
+    here = generator(seed, subject.key, f"sample={sample}", "stain").standard_normal(16)
     draw: npt.NDArray[np.float64] = variation * (mine + 0.25 * here)
     haematoxylin = np.array(HAEMATOXYLIN) * np.exp(0.09 * draw[0:3])
     eosin = np.array(EOSIN) + np.array([0.05, 0.06, 0.07]) * draw[3:6]

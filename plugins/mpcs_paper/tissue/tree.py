@@ -1,4 +1,4 @@
-"""Write a cohort's pictures as a BreakHis tree: in parallel, and whole or not at all.
+"""Write specimens' pictures as a tree of files: in parallel, and whole or not at all.
 
 Everything is written to a hidden folder beside the root, which takes the root's name only when
 the last file is in it. So a root that exists is complete; a killed run leaves no root, and its
@@ -10,7 +10,7 @@ from __future__ import annotations
 import multiprocessing
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
@@ -20,35 +20,23 @@ import cv2
 
 from mpcs_bench.errors import DataError
 from mpcs_bench.registry.dataset import Progress
-from mpcs_paper.datasets.breakhis import LABELS, SUBTYPE_FOLDERS
-from mpcs_paper.tissue.cohort import Patient
-from mpcs_paper.tissue.optics import MAGNIFICATIONS
-from mpcs_paper.tissue.specimen import TissueSettings, draw_sample
+from mpcs_paper.tissue.specimen import Specimen, TissueSettings, draw_sample
 
-# Level 1 costs a fifth of OpenCV's default and 7 % more bytes.
-PNG_LEVEL = 1
-Task = tuple[TissueSettings, Patient, int, Path]
-
-
-def image_path(patient: Patient, magnification: int, sample: int) -> Path:
-    """Return where BreakHis would keep an image, relative to the root."""
-    label = "M" if patient.malignant else "B"
-    name = f"SOB_{label}_{patient.subtype}-{patient.number}-{magnification}-{sample:03d}.png"
-    folder = Path("BreaKHis_v1", "histology_slides", "breast", LABELS[label], "SOB")
-    folder = folder / SUBTYPE_FOLDERS[patient.subtype] / f"SOB_{patient.patient_id}"
-    return folder / f"{magnification}X" / name
+# PNG's level 1 costs a fifth of OpenCV's default and 7 % more bytes; TIFF is LZW by default.
+ENCODING = {".png": [cv2.IMWRITE_PNG_COMPRESSION, 1], ".tif": []}
+Task = tuple[TissueSettings, Specimen, Path]
 
 
 def write_tree(
     root: Path,
-    patients: list[Patient],
+    specimens: Sequence[Specimen],
     settings: TissueSettings,
     *,
-    note: tuple[str, str],
+    texts: Mapping[str, str],
     workers: int = 1,
     progress: Progress | None = None,
 ) -> None:
-    """Draw every sample of `patients` under `root`; `note` is (name, text) of a file beside them.
+    """Draw every specimen under `root`; `texts` is path -> content of text files among them.
 
     `progress(done, total)` counts images. With one worker all happens in this process.
     Raises DataError where `root` is a file or holds anything, and where a worker dies.
@@ -57,8 +45,11 @@ def write_tree(
     root.parent.mkdir(parents=True, exist_ok=True)
     partial = Path(tempfile.mkdtemp(prefix=f".{root.name}.partial-", dir=root.parent))
     try:
-        _write_samples(partial, patients, settings, workers, progress)
-        (partial / note[0]).write_text(note[1], encoding="utf-8")
+        _write_specimens(partial, specimens, settings, workers, progress)
+        for name, text in texts.items():
+            path = partial / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
         partial.chmod(0o755)  # mkdtemp made it private
         _take_name(partial, root)
     except BaseException:
@@ -84,41 +75,37 @@ def _take_name(partial: Path, root: Path) -> None:
     partial.rename(root)
 
 
-def _write_samples(
+def _write_specimens(
     folder: Path,
-    patients: list[Patient],
+    specimens: Sequence[Specimen],
     settings: TissueSettings,
     workers: int,
     progress: Progress | None,
 ) -> None:
-    tasks: list[Task] = [
-        (settings, patient, sample, folder)
-        for patient in patients
-        for sample in range(1, patient.samples + 1)
-    ]
-    total = len(tasks) * len(MAGNIFICATIONS)
+    tasks: list[Task] = [(settings, specimen, folder) for specimen in specimens]
+    total = len(tasks) * len(settings.magnifications)
     finished = _in_process(tasks) if workers <= 1 else _in_pool(tasks, workers)
     for done in finished:
         if progress is not None:
-            progress(done * len(MAGNIFICATIONS), total)
+            progress(done * len(settings.magnifications), total)
 
 
 def _in_process(tasks: list[Task]) -> Iterator[int]:
-    """Write samples one after the other; yields how many are done."""
+    """Write specimens one after the other; yields how many are done."""
     with _one_thread():
         for done, task in enumerate(tasks, start=1):
-            _write_sample(*task)
+            _write_specimen(*task)
             yield done
 
 
 def _in_pool(tasks: list[Task], workers: int) -> Iterator[int]:
-    """Write samples in `workers` processes; yields how many are done, ever more."""
+    """Write specimens in `workers` processes; yields how many are done, ever more."""
     spawn = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(
         workers, mp_context=spawn, initializer=cv2.setNumThreads, initargs=(1,)
     )
     try:
-        pending = {pool.submit(_write_sample, *task) for task in tasks}
+        pending = {pool.submit(_write_specimen, *task) for task in tasks}
         while pending:
             done, pending = wait(pending, return_when=FIRST_COMPLETED)
             for future in done:
@@ -144,11 +131,12 @@ def _one_thread() -> Iterator[None]:
         cv2.setNumThreads(before)
 
 
-def _write_sample(settings: TissueSettings, patient: Patient, sample: int, folder: Path) -> None:
-    for magnification, picture in draw_sample(settings, patient, sample).items():
-        path = folder / image_path(patient, magnification, sample)
+def _write_specimen(settings: TissueSettings, specimen: Specimen, folder: Path) -> None:
+    pictures = draw_sample(settings, specimen.subject, specimen.sample)
+    for magnification, picture in pictures.items():
+        path = folder / specimen.paths[magnification]
         path.parent.mkdir(parents=True, exist_ok=True)
-        encoded, data = cv2.imencode(".png", picture, [cv2.IMWRITE_PNG_COMPRESSION, PNG_LEVEL])
+        encoded, data = cv2.imencode(path.suffix, picture, ENCODING[path.suffix])
         if not encoded:
-            raise DataError(f"OpenCV could not encode {path.name} as PNG.")
+            raise DataError(f"OpenCV could not encode {path.name}.")
         path.write_bytes(data.tobytes())

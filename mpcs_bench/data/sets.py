@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from mpcs_bench.data.index import SampleIndex
+from mpcs_bench.data.index import GROUP_PREFIX, SampleIndex
 from mpcs_bench.errors import DataError
 from mpcs_bench.registry.strategy import ImageSets, PairStrategy
 
@@ -37,16 +37,17 @@ def image_sets(
     index: SampleIndex,
     rows: IntArray,
     magnifications: Sequence[int],
-    by: Literal["sequence", "patient"] = "sequence",
+    by: Literal["sequence", "number", "patient"] = "sequence",
 ) -> ImageSets:
     """Return the sets that the images of `rows` form at `magnifications`.
 
     by `sequence`: one set per (subtype, patient, sequence number), as the paper pairs images; by
-    `patient`: one per (subtype, patient), with several images at a magnification. Columns follow
+    `number`: one per (patient number, sequence number), whatever the tumour type; by `patient`:
+    one per (subtype, patient), with several images at a magnification. Columns follow
     `magnifications`; images at others are no part of it. Sets and members are in index order.
 
-    Raises DataError where no row has one of the magnifications, or images have no sequence
-    number to be matched by.
+    Raises DataError where no row has one of the magnifications, where images have no sequence
+    number, or the data set no patient numbers, to be matched by.
     """
     rows = np.sort(np.asarray(rows, dtype=np.int64))
     magnification = index.number("magnification")[rows]
@@ -58,8 +59,14 @@ def image_sets(
             f"Data set '{index.dataset.name}': no image at the magnifications wanted ({listed}).",
             hint="Pairs are made across magnifications: use a data set that has them.",
         )
-    keys = ["subtype", "patient_id"] + (["sequence"] if by == "sequence" else [])
-    if by == "sequence":
+    keys = {
+        "sequence": ["subtype", "patient_id", "sequence"],
+        "number": [GROUP_PREFIX + "patient_number", "sequence"],
+        "patient": ["subtype", "patient_id"],
+    }[by]
+    if by == "number":
+        index.group_column("patient_number")
+    if by != "patient":
         _check_sequences(index, rows)
     frame = index.frame.loc[rows, keys]
     # numbered in order of appearance, which is index order
@@ -73,7 +80,7 @@ def image_sets(
     parts = frame.iloc[first]
     return ImageSets(
         ids=tuple("/".join(parts_of) for parts_of in parts.itertuples(index=False, name=None)),
-        patient_ids=tuple(parts["patient_id"]),
+        patient_ids=tuple(index.text("patient_id")[rows[first]]),
         magnifications=tuple(int(m) for m in magnifications),
         offsets=ends[starts + np.arange(width + 1)],
         members=rows[order],

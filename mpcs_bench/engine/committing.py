@@ -6,9 +6,13 @@ import time
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from mpcs_bench.engine.plan import Plan
 from mpcs_bench.errors import StoreError
+from mpcs_bench.protocol.cells import Cell
+from mpcs_bench.protocol.factors import compared
+from mpcs_bench.protocol.load import LoadedProtocol
 from mpcs_bench.records import PlannedCell, PlanRecord, StageState, write_plan, write_state
 from mpcs_bench.store import Retry, SampleSource, Store
 
@@ -111,6 +115,7 @@ def plan_records(plan: Plan) -> list[PlanRecord]:
     records = []
     for loaded in plan.protocols:
         protocol = loaded.protocol
+        members = [item for item in plan.members if item.cell.protocol == protocol.name]
         cells = tuple(
             PlannedCell(
                 key=item.key,
@@ -125,8 +130,7 @@ def plan_records(plan: Plan) -> list[PlanRecord]:
                 split_hash=item.split_hash,
                 stages=item.stages,
             )
-            for item in plan.members
-            if item.cell.protocol == protocol.name
+            for item in members
         )
         records.append(
             PlanRecord(
@@ -137,9 +141,26 @@ def plan_records(plan: Plan) -> list[PlanRecord]:
                 planned_at=now,
                 cells=cells,
                 notes=(*protocol.report.notes, *plan.notes()),
+                factors=compared(loaded),
+                decisions=_decisions(loaded, [item.cell for item in members]),
             )
         )
     return records
+
+
+def _decisions(loaded: LoadedProtocol, cells: Iterable[Cell]) -> dict[str, Any]:
+    """Return entry -> question, and how each experiment decided it; what it sets may vary."""
+    found: dict[str, dict[str, dict[str, None]]] = {}
+    for cell in cells:
+        for entry, taken in cell.decisions.items():
+            found.setdefault(entry, {}).setdefault(cell.experiment, {})[taken] = None
+    return {
+        entry: {
+            "question": loaded.ledger.entry(entry).question,
+            "taken": {name: " / ".join(taken) for name, taken in by_experiment.items()},
+        }
+        for entry, by_experiment in found.items()
+    }
 
 
 def _light_axes(axes: object) -> dict[str, object]:

@@ -172,6 +172,7 @@ class Planner:
             weights_file=weights.file,
             upstream_key=upstream.key if upstream else None,
             keep_weights=spec.keep_weights,
+            attention_images=spec.attention_images,
             plugin_files=self._plugin_files,
             hashed=hashed,
             axes=_axes(cell) if cell is not None else None,

@@ -8,10 +8,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Protocol as Interface
 
-import numpy as np
-
 from mpcs_bench.data.index import SampleIndex
-from mpcs_bench.data.working import working_set
+from mpcs_bench.data.working import working_frames
 from mpcs_bench.engine.committing import Committer
 from mpcs_bench.engine.plan import Plan, PlannedStage
 from mpcs_bench.engine.pool import WorkerPool
@@ -130,7 +128,7 @@ class Run:
             if stage.job is not None
             and (stage.job.upstream_key is None or stage.job.upstream_key in self._have)
         ]
-        order = {"pretrain": 0, "finetune": 1, "colour-floor": 2}
+        order = {"pretrain": 0, "finetune": 1, "linear": 2, "colour-floor": 3}
         return sorted(ready, key=lambda stage: (order[stage.spec.kind], stage.spec.spec["fold"]))
 
     def _handle(self, event: Event) -> None:
@@ -195,8 +193,7 @@ class Run:
         for number, (fingerprint, size) in enumerate(sorted(wanted, key=str)):
             self._observer.preparing("resizing images", number, len(wanted))
             index = SampleIndex.read(self._workspace.cache, fingerprint)
-            rows = np.arange(len(index))
-            working_set(index, rows, size, self._workspace.cache, workers=os.cpu_count() or 1)
+            working_frames(index, size, self._workspace.cache, workers=os.cpu_count() or 1)
             self._observer.preparing("resizing images", number + 1, len(wanted))
 
 

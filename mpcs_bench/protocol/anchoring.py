@@ -21,7 +21,14 @@ def anchored(values: dict[str, Any], folder: Path) -> dict[str, Any]:
     Paths that start with `~`, and what an environment variable holds, stay as they are.
     """
     result: dict[str, Any] = anchored_value(values, (), folder)
-    experiments, matrix = result.get("experiments"), result.get("matrix")
+    experiments, matrix, per = (result.get(name) for name in ("experiments", "matrix", "per"))
+    if isinstance(per, Mapping):
+        result["per"] = {
+            axis: {value: anchored_value(item, (), folder) for value, item in by_value.items()}
+            if isinstance(by_value, Mapping)
+            else by_value
+            for axis, by_value in per.items()
+        }
     if isinstance(experiments, Mapping):
         result["experiments"] = {
             name: _experiment(item, folder) for name, item in experiments.items()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,7 +12,7 @@ from mpcs_bench.protocol.canonical import digest
 from mpcs_bench.protocol.schema import DatasetSettings, Split
 from mpcs_bench.protocol.variables import expand_variables
 
-StageKind = Literal["pretrain", "finetune", "colour-floor"]
+StageKind = Literal["pretrain", "finetune", "linear", "colour-floor"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +86,7 @@ class StageSpec:
     weights: WeightsNeed
     upstream: StageSpec | None = None
     keep_weights: bool = False
+    attention_images: int = 0
 
     def __post_init__(self) -> None:
         value = {
@@ -120,6 +122,8 @@ class Cell:
     """The plugin axes as written: dataset, encoder, weights, strategy, loss, adaptation."""
     conditions: dict[str, Any]
     stage: StageSpec
+    decisions: Mapping[str, str] = field(default_factory=dict)
+    """Entries of the ledger that its numbers rest on, and how each was decided."""
 
     @property
     def symbolic(self) -> str:

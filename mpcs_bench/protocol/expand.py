@@ -12,9 +12,10 @@ from mpcs_bench.protocol.canonical import canonical_json
 from mpcs_bench.protocol.cells import LIGHT_AXES, Cell
 from mpcs_bench.protocol.document import Document
 from mpcs_bench.protocol.dotted import ALIASES, setting_path, undone
-from mpcs_bench.protocol.layering import with_setting
+from mpcs_bench.protocol.layering import settled, with_setting
 from mpcs_bench.protocol.load import LoadedProtocol
 from mpcs_bench.protocol.matrix import Matrix, heavy_points, light_points, read_matrix
+from mpcs_bench.protocol.per import PER, axis_names
 from mpcs_bench.protocol.problems import joined, validate
 from mpcs_bench.protocol.schema import CellSettings
 from mpcs_bench.protocol.stages import CellBuilder, Extra, PluginReference
@@ -57,12 +58,23 @@ def expand(loaded: LoadedProtocol, catalogue: Catalogue) -> list[Cell]:
     for position, (name, experiment) in enumerate(protocol.experiments.items()):
         base = _experiment(loaded, matrix, common, name)
         seen: dict[str, Cell] = {}
-        for point, document in heavy_points(loaded, matrix, base):
+        for point, unsettled in heavy_points(loaded, matrix, base):
+            document = settled(unsettled)
             settings = validate(CellSettings, document)
             placed = _Placed(document, catalogue)
             extras = _extras({**experiment.set, **point}, loaded.path.parent.resolve())
             own_seeds = "split_seed" not in matrix.light
-            builder = CellBuilder(settings, placed, extras, own_split_seeds=own_seeds)
+            builder = CellBuilder(
+                settings,
+                placed,
+                extras,
+                own_split_seeds=own_seeds,
+                decisions=loaded.ledger.standing(
+                    settings.decisions,
+                    settings.model_dump(mode="json"),
+                    axis_names(document.values),
+                ),
+            )
             dataset = settings.datasets[settings.finetuning.dataset]
             for axes in light_points(
                 loaded,
@@ -114,13 +126,14 @@ def _experiment(
             model=CellSettings,
             place=loaded.document.locate(where),
             within=loaded.document.places_within(where),
+            ledger=loaded.ledger,
         )
     return document
 
 
 def _of_cells(document: Document) -> Document:
     """Return what of a protocol is settings of cells: not its names, experiments and matrix."""
-    fields = CellSettings.model_fields
+    fields = {*CellSettings.model_fields, PER}
     return Document(
         {key: value for key, value in document.values.items() if key in fields},
         {path: at for path, at in document.places.items() if not path or path[0] in fields},

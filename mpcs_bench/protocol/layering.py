@@ -10,6 +10,8 @@ from pydantic import BaseModel
 from mpcs_bench.errors import Location, ProtocolError
 from mpcs_bench.protocol.document import Document, assignment
 from mpcs_bench.protocol.dotted import setting_path, unknown_setting, value_at
+from mpcs_bench.protocol.ledger import Ledger
+from mpcs_bench.protocol.per import axis_names, matching, outdated, without_per
 from mpcs_bench.protocol.schema import Protocol
 from mpcs_bench.protocol.settings import ShortForm, nested_model, walk
 from mpcs_bench.protocol.yaml_reader import Place
@@ -32,9 +34,11 @@ def layered(lower: Document, upper: Document) -> Document:
     """Return `upper` laid over `lower`, where `strategy: ordered` is a mapping in short.
 
     A mapping over a bare text adds to what the text stands for; a bare text replaces a mapping
-    whole: it means that plugin with its defaults. An experiment that `upper` sets to null is
-    taken out; null for one that `lower` lacks stays, for validation to refuse.
+    whole: it means that plugin with its defaults. What `upper` writes plainly holds for all cells:
+    `per` of `lower` has no more say in it. An experiment that `upper` sets to null is taken out;
+    null for one that `lower` lacks stays, for validation to refuse.
     """
+    lower = outdated(lower, upper)
     values: dict[str, Any] = lower.values
     for path, key in _bare_texts(lower.values):
         below = value_at(values, path)
@@ -56,6 +60,26 @@ def layered(lower: Document, upper: Document) -> Document:
     )
 
 
+def laid(lower: Document, upper: Document, ledger: Ledger) -> Document:
+    """Return `upper` over `lower`, the decisions it names bringing their settings along.
+
+    These lie over what the same file says otherwise, as `per` does. Raises ProtocolError for a
+    decision or an option that the ledger does not have, or that cannot be run.
+    """
+    result = layered(lower, upper)
+    for settings in ledger.chosen(upper):
+        result = layered(result, settings)
+    return result
+
+
+def settled(document: Document) -> Document:
+    """Return the settings of one cell: `per` laid over what it is for, and gone."""
+    result = without_per(document)
+    for settings in matching(document, axis_names(document.values)):
+        result = layered(result, settings)
+    return result
+
+
 def with_setting(
     lower: Document,
     name: str,
@@ -64,6 +88,7 @@ def with_setting(
     model: type[BaseModel],
     place: Location | None,
     within: Mapping[Place, Location] | None = None,
+    ledger: Ledger,
 ) -> Document:
     """Return `lower` with the setting of `model` that the dotted `name` means.
 
@@ -74,7 +99,7 @@ def with_setting(
     problem = unknown_setting(model, path, lower.values)
     if problem is not None:
         raise ProtocolError(problem, location=place)
-    return layered(lower, assignment(path, value, place, within))
+    return laid(lower, assignment(path, value, place, within), ledger)
 
 
 def _experiments(values: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -12,9 +12,12 @@ from mpcs_bench.errors import Location, ProtocolError, did_you_mean
 from mpcs_bench.protocol.anchoring import anchored, anchored_value
 from mpcs_bench.protocol.document import Document, assignment, load_document
 from mpcs_bench.protocol.dotted import setting_path, value_at
-from mpcs_bench.protocol.layering import layered, with_setting
+from mpcs_bench.protocol.layering import laid, layered, with_setting
+from mpcs_bench.protocol.ledger import FILE as LEDGER_FILE
+from mpcs_bench.protocol.ledger import NO_LEDGER, Ledger, read_ledger
+from mpcs_bench.protocol.per import check_per
 from mpcs_bench.protocol.problems import validate
-from mpcs_bench.protocol.schema import Protocol
+from mpcs_bench.protocol.schema import CellSettings, Protocol
 from mpcs_bench.protocol.variables import expand_variables
 from mpcs_bench.protocol.yaml_reader import parse_yaml
 
@@ -26,7 +29,7 @@ class LoadedProtocol:
     """A validated protocol and the document it came from, for errors that name file and line.
 
     `files` are those it was read from, in the order they were read; `assigned` the dotted names
-    that `--set` gave, with the text of each.
+    that `--set` gave, with the text of each; `ledger` the decisions it can name.
     """
 
     protocol: Protocol
@@ -34,6 +37,7 @@ class LoadedProtocol:
     path: Path
     files: tuple[Path, ...] = field(default=())
     assigned: tuple[tuple[str, Location], ...] = field(default=())
+    ledger: Ledger = NO_LEDGER
 
     def error(
         self, message: str, path: Sequence[str | int], hint: str | None = None
@@ -47,6 +51,8 @@ def available(folders: Sequence[Path]) -> dict[str, Path]:
     found: dict[str, Path] = {}
     for folder in folders:
         for path in sorted(folder.glob("*.yaml")):
+            if path.name == LEDGER_FILE:
+                continue
             found.setdefault(path.stem, path)
     return found
 
@@ -90,22 +96,26 @@ def load(
     column, or naming the option.
     """
     path = find(reference, folders)
+    ledger = read_ledger([path.parent, *folders])
     files: list[Path] = []
-    document = _extended(path, files)
+    document = _extended(path, files, ledger)
     for name in overlays:
-        overlay = _extended(_find_overlay(name, path, folders), files)
+        overlay = _extended(_find_overlay(name, path, folders), files, ledger)
         document = layered(document, overlay)
     assigned = []
     for text in assignments:
-        document, name = _assigned(document, text)
+        document, name = _assigned(document, text, ledger)
         assigned.append((name, Location(f"--set {text}")))
     for name, root in (data_roots or {}).items():
-        document = _with_root(document, name, root)
+        document = _with_root(document, name, root, ledger)
+    check_per(document, CellSettings)
     protocol = validate(Protocol, document)
-    return LoadedProtocol(protocol, document, path, tuple(files), tuple(assigned))
+    return LoadedProtocol(protocol, document, path, tuple(files), tuple(assigned), ledger)
 
 
-def _extended(path: Path, files: list[Path], chain: tuple[Path, ...] = ()) -> Document:
+def _extended(
+    path: Path, files: list[Path], ledger: Ledger, chain: tuple[Path, ...] = ()
+) -> Document:
     """Read `path` over the files it extends; one that has been read already is not laid again.
 
     So two files may extend a third, and what one of them changes of it stays changed.
@@ -133,8 +143,8 @@ def _extended(path: Path, files: list[Path], chain: tuple[Path, ...] = ()) -> Do
                 hint=f"Looked for {target}.",
             )
         if not any(_same_file(target, other) for other in files):
-            base = layered(base, _extended(target, files, circle))
-    result = layered(base, Document(values, document.places))
+            base = layered(base, _extended(target, files, ledger, circle))
+    result = laid(base, Document(values, document.places), ledger)
     result.places[()] = document.places[()]  # what is missing is missing here, not in a base
     return result
 
@@ -166,7 +176,7 @@ def _find_overlay(name: str, protocol: Path, folders: Sequence[Path]) -> Path:
     )
 
 
-def _assigned(document: Document, text: str) -> tuple[Document, str]:
+def _assigned(document: Document, text: str, ledger: Ledger) -> tuple[Document, str]:
     """Lay `a.b=c` over the document; also return the name `a.b`."""
     name, sign, raw = text.partition("=")
     name, place = name.strip(), Location(f"--set {text}")
@@ -189,10 +199,13 @@ def _assigned(document: Document, text: str) -> tuple[Document, str]:
         )
     value = value_at(anchored(assignment(path, written, place).values, Path.cwd()), path)
     within = dict.fromkeys(places, place)
-    return with_setting(document, name, value, model=Protocol, place=place, within=within), name
+    laid_over = with_setting(
+        document, name, value, model=Protocol, place=place, within=within, ledger=ledger
+    )
+    return laid_over, name
 
 
-def _with_root(document: Document, name: str, root: str) -> Document:
+def _with_root(document: Document, name: str, root: str, ledger: Ledger) -> Document:
     datasets = document.values.get("datasets")
     known = list(datasets) if isinstance(datasets, Mapping) else []
     if name not in known:
@@ -204,4 +217,4 @@ def _with_root(document: Document, name: str, root: str) -> Document:
     dotted = f"datasets.{name}.root"
     value = anchored_value(root, setting_path(dotted), Path.cwd())
     place = Location(f"--data {name}={root}")
-    return with_setting(document, dotted, value, model=Protocol, place=place)
+    return with_setting(document, dotted, value, model=Protocol, place=place, ledger=ledger)

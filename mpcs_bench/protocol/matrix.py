@@ -103,6 +103,7 @@ def heavy_points(
                 model=CellSettings,
                 place=loaded.document.locate(where),
                 within=within[where],
+                ledger=loaded.ledger,
             )
         key = canonical_json(point)
         if key not in seen:

@@ -30,6 +30,7 @@ Parts = Annotated[
     tuple[Literal["ssl", "label"], ...], Field(min_length=1), AfterValidator(_distinct)
 ]
 FilePath = Annotated[str, Field(min_length=1), AfterValidator(check_variables)]
+PerAxis = Literal["dataset", "encoder", "weights", "strategy", "loss", "adaptation"]
 DatasetName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]
 
 
@@ -114,6 +115,9 @@ class Optimizer(Settings):
     momentum: float = setting("condition", 0.9, ge=0, lt=1, description="of sgd and lars")
     schedule: Literal["constant", "cosine"] = setting("condition", "constant")
     warmup: float = setting("condition", 0.0, ge=0, lt=1, description="fraction of all steps")
+    bias_scale: float = setting(
+        "condition", 1.0, gt=0, description="factor on the rate of biases and norms"
+    )
 
 
 class Head(Settings):
@@ -130,8 +134,11 @@ class Head(Settings):
 class Sets(Settings):
     """What makes a set X(i) (Section 3.2)."""
 
-    by: Literal["sequence", "patient"] = setting(
-        "condition", "sequence", description="sequence: same subtype, patient and image number"
+    by: Literal["sequence", "number", "patient"] = setting(
+        "condition",
+        "sequence",
+        description="sequence: same subtype, patient and image number; number: same patient number "
+        "and image number, whatever the subtype; patient: same subtype and patient",
     )
     require: Literal["complete", "strategy"] = setting(
         "condition", "complete", description="all magnifications, or what the strategy needs"
@@ -144,8 +151,14 @@ class Pretraining(Settings):
     dataset: str = setting("condition", description="a name under `datasets`")
     strategy: PluginRef = setting("factor")
     loss: PluginRef = setting("factor")
+    encoder_params: dict[str, Any] = setting(
+        "condition", {}, description="parameters of the encoder that differ in pre-training"
+    )
     magnifications: Magnifications | None = setting(
         "condition", None, description="null: all of the data set"
+    )
+    image_size: Size | None = setting(
+        "condition", None, description="working size in pre-training; null: the data set's"
     )
     sets: Sets = setting("condition", Sets())
     parts: Parts = setting("condition", ("ssl",))
@@ -166,6 +179,11 @@ class Selection(Settings):
         "condition", 0.2, lt=1, description="of the training groups, for rule validation"
     )
     metric: Literal["image_accuracy", "patient_accuracy", "loss"] = setting("condition", "loss")
+    patience: PositiveInt | None = setting(
+        "condition",
+        None,
+        description="stop after so many epochs without a better one; rule `last` looks at none",
+    )
 
 
 class Finetuning(Settings):
@@ -185,6 +203,12 @@ class Finetuning(Settings):
     threshold: float = setting(
         "condition", 0.5, gt=0, lt=1, description="on P(positive class), binary data sets only"
     )
+    vote: Literal["majority", "majority-but-first"] = setting(
+        "condition",
+        "majority",
+        description="over the patches of an image; majority-but-first loses the first patch's "
+        "vote and gives ties to the lowest class, as the released code does",
+    )
     selection: Selection = setting("condition", Selection())
 
 
@@ -194,8 +218,11 @@ class CellSettings(Settings):
     datasets: dict[DatasetName, DatasetSettings] = setting("condition", min_length=1)
     encoder: PluginRef = setting("factor")
     weights: Weights = setting("factor", Weights())
-    adaptation: Literal["finetune", "colour-floor"] = setting(
-        "factor", "finetune", description="colour-floor: ridge on colour statistics, the control"
+    adaptation: Literal["finetune", "linear", "colour-floor"] = setting(
+        "factor",
+        "finetune",
+        description="finetune: all layers; linear: the last layer on features encoded once; "
+        "colour-floor: ridge on colour statistics, the control",
     )
     pretraining: Pretraining | None = setting("factor", None)
     finetuning: Finetuning = setting("condition")
@@ -203,6 +230,12 @@ class CellSettings(Settings):
     threads: int = setting("condition", 1, ge=1, description="CPU threads of a stage")
     deterministic: bool = setting("condition", True)
     keep_weights: bool = setting("runtime", False, description="store fine-tuned weights too")
+    attention_images: int = setting(
+        "runtime", 0, ge=0, description="test images of each class to store Grad-CAM maps of"
+    )
+    decisions: dict[str, str] = setting(
+        "label", {}, description="entry of the ledger -> option, whose settings it brings along"
+    )
 
     @model_validator(mode="after")
     def _known_datasets(self) -> CellSettings:
@@ -224,6 +257,11 @@ class ReportSettings(Settings):
 
     baseline: str | None = setting("label", None, description="experiment that others are held to")
     notes: tuple[str, ...] = setting("label", (), description="sentences printed with the table")
+    factors: tuple[str, ...] = setting(
+        "label",
+        (),
+        description="further settings that the table compares: dotted names, or decisions.ENTRY",
+    )
 
 
 class Protocol(CellSettings):
@@ -250,6 +288,11 @@ class Protocol(CellSettings):
     )
     matrix: dict[str, Annotated[list[Any], Field(min_length=1)]] = setting(
         "label", {}, description="axis -> values; an axis is a cell axis or a dotted setting"
+    )
+    per: dict[PerAxis, dict[str, dict[str, Any]]] = setting(
+        "label",
+        {},
+        description="axis -> value -> settings of cells that have it; '*' is any but none",
     )
     report: ReportSettings = setting("label", ReportSettings())
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from typing import Protocol as Interface
@@ -14,6 +14,7 @@ from mpcs_bench.protocol.canonical import canonical_json
 from mpcs_bench.protocol.cells import Axes, Cell, DataNeed, StageSpec, WeightsNeed
 from mpcs_bench.protocol.schema import CellSettings
 from mpcs_bench.protocol.settings import identity, role_of
+from mpcs_bench.protocol.transform import Size
 
 FLOOR_SETTINGS = (
     "dataset",
@@ -21,9 +22,13 @@ FLOOR_SETTINGS = (
     "test_magnifications",
     "class_weights",
     "threshold",
+    "vote",
     "selection",
 )
 """The settings of fine-tuning that the colour floor has a use for."""
+
+EVALUATION = ("input_size", "test_framing")
+"""What of a transformation the views of testing rest on: linear evaluation sees no others."""
 
 
 class PluginReference(Interface):
@@ -74,9 +79,10 @@ class CellBuilder:
         extras: Sequence[Extra],
         *,
         own_split_seeds: bool,
+        decisions: Mapping[str, str],
     ) -> None:
         self._settings, self._catalogue, self._extras = settings, catalogue, extras
-        self._own_split_seeds = own_split_seeds
+        self._own_split_seeds, self._decisions = own_split_seeds, decisions
         self._plugins = {
             name: catalogue.identity("dataset", dataset, ["datasets", name])
             for name, dataset in settings.datasets.items()
@@ -90,6 +96,14 @@ class CellBuilder:
                 "strategy", pretraining.strategy, [section, "strategy"]
             )
             self._loss = catalogue.identity("loss", pretraining.loss, [section, "loss"])
+            self._pretrained = self._encoder
+            if pretraining.encoder_params:
+                params = settings.encoder.params | pretraining.encoder_params
+                self._pretrained = catalogue.identity(
+                    "encoder",
+                    settings.encoder.model_copy(update={"params": params}),
+                    [section, "encoder_params"],
+                )
             self._check_magnifications("pretraining.magnifications", pretraining.dataset)
             reference = settings.datasets[pretraining.dataset].plugin
             declared = catalogue.magnifications(reference)
@@ -123,6 +137,7 @@ class CellBuilder:
             names=self._names,
             conditions=self._conditions,
             stage=self._final(axes, self._pretrain(axes)),
+            decisions=self._decisions,
         )
 
     @property
@@ -141,8 +156,10 @@ class CellBuilder:
             "adaptation": settings.adaptation,
         }
 
-    def _data(self, name: str, axes: Axes) -> DataNeed:
+    def _data(self, name: str, axes: Axes, image_size: Size | None = None) -> DataNeed:
         dataset = self._settings.datasets[name]
+        if image_size is not None:
+            dataset = dataset.model_copy(update={"image_size": image_size})
         return DataNeed(name, self._plugins[name], dataset, self._split_seed(name, axes))
 
     def _split_seed(self, name: str, axes: Axes) -> int:
@@ -159,11 +176,11 @@ class CellBuilder:
         if point not in self._pretrain_cache:
             self._check_fold(pretraining.dataset, axes.fold)
             spec = identity(pretraining)
-            del spec["dataset"]
+            del spec["dataset"], spec["encoder_params"], spec["image_size"]
             spec |= self._shared | {
                 "strategy": self._strategy,
                 "loss": self._loss,
-                "encoder": self._encoder,
+                "encoder": self._pretrained,
                 "magnifications": list(self._ssl_magnifications),
                 "fold": axes.fold,
                 "seed": axes.seed,
@@ -175,7 +192,7 @@ class CellBuilder:
                 kind="pretrain",
                 symbolic="/".join(parts + self._pretrain_extras(pretraining.dataset)),
                 spec=spec,
-                data=self._data(pretraining.dataset, axes),
+                data=self._data(pretraining.dataset, axes, pretraining.image_size),
                 weights=WeightsNeed(settings.weights.source, settings.weights.file),
             )
         return self._pretrain_cache[point]
@@ -202,6 +219,8 @@ class CellBuilder:
         if self._is_floor:
             spec |= {name: training[name] for name in FLOOR_SETTINGS if name in training}
         else:
+            if settings.adaptation == "linear":
+                training["transform"] = {k: training["transform"][k] for k in EVALUATION}
             spec |= {"seed": axes.seed, "replicate": axes.replicate}
             spec |= training | self._shared | {"encoder": self._encoder}
             if pretrain is None:
@@ -214,13 +233,14 @@ class CellBuilder:
             *_points(axes, axes.split_seed),
         ]
         return StageSpec(
-            kind="colour-floor" if self._is_floor else "finetune",
+            kind=settings.adaptation,
             symbolic="/".join([*parts, *(extra.text for extra in self._extras)]),
             spec=spec,
             data=self._data(finetuning.dataset, axes),
             weights=weights,
             upstream=pretrain,
-            keep_weights=settings.keep_weights and not self._is_floor,
+            keep_weights=settings.keep_weights and settings.adaptation == "finetune",
+            attention_images=settings.attention_images if settings.adaptation == "finetune" else 0,
         )
 
     def _check_magnifications(self, where: str, dataset: str) -> None:

@@ -41,7 +41,11 @@ class PlannedCell:
 
 @dataclass(frozen=True, slots=True)
 class PlanRecord:
-    """The cells of one protocol; `planned_at` is ISO 8601 in UTC, `notes` go with its tables."""
+    """The cells of one protocol; `planned_at` is ISO 8601 in UTC, `notes` go with its tables.
+
+    `factors` are conditions that its table compares; `decisions` are those that its numbers rest
+    on: entry -> `question` and `taken`, what each experiment took.
+    """
 
     protocol: str
     title: str
@@ -50,6 +54,8 @@ class PlanRecord:
     planned_at: str
     cells: tuple[PlannedCell, ...]
     notes: tuple[str, ...] = ()
+    factors: tuple[str, ...] = ()
+    decisions: Mapping[str, Any] = field(default_factory=dict)
 
 
 def write_plan(workspace: Path, plan: PlanRecord) -> Path:
@@ -94,10 +100,12 @@ def _read(path: Path) -> PlanRecord:
             **{
                 item.name: document[item.name]
                 for item in fields(PlanRecord)
-                if item.name not in ("cells", "notes")
+                if item.name not in ("cells", "notes", "factors", "decisions")
             },
             cells=cells,
             notes=tuple(document["notes"]),
+            factors=tuple(document.get("factors", ())),
+            decisions=dict(document.get("decisions", {})),
         )
     except KeyError as error:
         raise StoreError(f"{path} lacks the field {error}.", hint=_HINT) from error

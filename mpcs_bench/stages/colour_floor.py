@@ -12,6 +12,7 @@ from sklearn.linear_model import RidgeClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from mpcs_bench.data.frames import Frames
 from mpcs_bench.stages.inputs import StageInputs
 from mpcs_bench.stages.job import Report, StageJob, StageOutput, Tick
 from mpcs_bench.stages.metrics import metric_rows
@@ -43,12 +44,12 @@ def colour_floor(job: StageJob, inputs: StageInputs, report: Report) -> StageOut
             decision = np.asarray(model.decision_function(_statistics(inputs.images, chosen)))
             logits = np.stack([np.zeros_like(decision), decision], axis=1) if binary else decision
             output.predictions += recorder.records(chosen, logits.astype(np.float32), part)
-    output.metrics = metric_rows(output.predictions, dataset)
+    output.metrics = metric_rows(output.predictions, dataset, job.spec["vote"])
     output.images = len(rows.train)
     report(Tick(1, 1, output.images))
     return output
 
 
-def _statistics(images: npt.NDArray[np.uint8], rows: IntArray) -> Float64:
+def _statistics(images: Frames, rows: IntArray) -> Float64:
     """Return mean and standard deviation of each channel of `rows[n]`, [n, 6]."""
-    return np.array([np.ravel(cv2.meanStdDev(images[row])) for row in rows])
+    return np.array([np.ravel(cv2.meanStdDev(images.image(row))) for row in rows])

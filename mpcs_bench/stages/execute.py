@@ -24,11 +24,13 @@ from mpcs_bench.stages.environment import describe
 from mpcs_bench.stages.finetune import finetune
 from mpcs_bench.stages.inputs import StageInputs
 from mpcs_bench.stages.job import STAGE_VERSIONS, Report, StageJob, StageOutput
+from mpcs_bench.stages.linear import linear
 from mpcs_bench.stages.pretrain import pretrain
 
 _STAGES: dict[str, Callable[[StageJob, StageInputs, Report], StageOutput]] = {
     "pretrain": pretrain,
     "finetune": finetune,
+    "linear": linear,
     "colour-floor": colour_floor,
 }
 

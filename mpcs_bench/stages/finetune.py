@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import copy
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 import torch
@@ -13,21 +10,26 @@ from torch import nn
 
 from mpcs_bench.data.augmentation import draw_views
 from mpcs_bench.data.counter import permutation, sample_codes
-from mpcs_bench.data.index import DatasetFacts
 from mpcs_bench.data.rendering import to_device
-from mpcs_bench.protocol.schema import Optimizer, Selection
+from mpcs_bench.protocol.schema import Optimizer
 from mpcs_bench.protocol.seeds import seed
 from mpcs_bench.protocol.transform import Transform
+from mpcs_bench.stages.attribution import (
+    ATTENTION,
+    attention_maps,
+    attention_rows,
+    write_attention,
+)
 from mpcs_bench.stages.batches import epoch_batches, steps_per_epoch
+from mpcs_bench.stages.downstream import class_weights, decision_threshold, learn
 from mpcs_bench.stages.images import WorkingImages
 from mpcs_bench.stages.inputs import StageInputs
 from mpcs_bench.stages.job import Report, StageJob, StageOutput
-from mpcs_bench.stages.metrics import metric_rows, score
 from mpcs_bench.stages.models import Classifier, build_encoder
 from mpcs_bench.stages.optimization import autocast, build_optimizer, build_schedule
-from mpcs_bench.stages.parts import TaskRows, task_rows
-from mpcs_bench.stages.predict import Float32, PredictionRecorder, Predictor
-from mpcs_bench.stages.training import diverged, finite_state, train
+from mpcs_bench.stages.parts import TaskRows
+from mpcs_bench.stages.predict import Float32, Predictor
+from mpcs_bench.stages.training import finite_state
 
 IntArray = npt.NDArray[np.int64]
 
@@ -35,42 +37,36 @@ IntArray = npt.NDArray[np.int64]
 def finetune(job: StageJob, inputs: StageInputs, report: Report) -> StageOutput:
     """Train all layers on the label part and predict every test image.
 
-    Leaves metrics, predictions and history, and the weights where `keep_weights` asks for them.
+    Leaves metrics, predictions and history, and where they are asked for the weights
+    (`keep_weights`) and Grad-CAM maps of some test images (`attention_images`).
     Raises DataError where a part or a class is empty, and StageError where a loss, a prediction
     or a weight is not finite.
     """
-    spec = job.spec
-    dataset = inputs.index.dataset
-    selection = Selection.model_validate(spec["selection"])
-    rows = task_rows(spec, inputs.index, inputs.split, job.group_column)
-    threshold = float(spec["threshold"]) if len(dataset.classes) == 2 else None
-    recorder = PredictionRecorder(inputs.index, job.group_column, threshold)
-    training = _Finetuning(job, inputs, rows, dataset)
-    keeper = _EpochKeeper(training, selection, rows, recorder, dataset)
-    notes = {"images": rows.counts(), "effective_batch": training.batch_size}
-    output = StageOutput(notes=notes)
-    train(keeper, job, report, output)
-    keeper.restore(output)
-    for part, chosen in (("validation", rows.validation), ("test", rows.test)):
-        if len(chosen):
-            logits = training.predictor.logits(chosen)
-            if not np.isfinite(logits).all():
-                raise diverged(job, f"the predictions on the {part} part are not finite")
-            output.predictions += recorder.records(chosen, logits, part)
-    output.metrics = metric_rows(output.predictions, dataset)
+    output, rows, training = learn(job, inputs, lambda rows: _Finetuning(job, inputs, rows), report)
     if job.keep_weights:
         kept = finite_state(training.model, job)
-        output.files = {"weights.safetensors": lambda path: save_file(kept, path)}
+        output.files["weights.safetensors"] = lambda path: save_file(kept, path)
+    if job.attention_images:
+        shown = attention_rows(inputs.index, rows.test, job.attention_images)
+        maps = attention_maps(
+            training.predictor,
+            training.preprocessing,
+            inputs.index,
+            shown,
+            threshold=decision_threshold(job, inputs.index.dataset),
+        )
+        if maps is not None:
+            output.files[ATTENTION] = lambda path: write_attention(maps, path)
     return output
 
 
 class _Finetuning:
     """Model, optimizer and draws of one fine-tuning."""
 
-    def __init__(
-        self, job: StageJob, inputs: StageInputs, rows: TaskRows, dataset: DatasetFacts
-    ) -> None:
-        spec = job.spec
+    stopped = False
+
+    def __init__(self, job: StageJob, inputs: StageInputs, rows: TaskRows) -> None:
+        spec, dataset = job.spec, inputs.index.dataset
         root, fold = int(spec["seed"]), f"fold={spec['fold']}"
         self._device = torch.device(job.device)
         self._precision = spec["precision"]
@@ -83,6 +79,7 @@ class _Finetuning:
         torch.manual_seed(seed(root, fold, "classifier"))
         self.model = Classifier(encoder, len(dataset.classes), float(spec["dropout"]))
         self.model.to(self._device).to(memory_format=torch.channels_last)
+        self.preprocessing = plugin.preprocessing
         self.predictor = Predictor(
             self.model, self._images, self._transform, self._device, self._precision
         )
@@ -100,6 +97,10 @@ class _Finetuning:
         self._schedule = build_schedule(self._optimizer, optimizer, steps)
         self._codes = sample_codes(list(inputs.index.text("sample_id")[rows.train]))
         self._draw_seed = seed(root, fold, "finetuning")
+
+    def logits(self, rows: IntArray) -> Float32:
+        """Return the logits [n, C] of `rows[n]`."""
+        return self.predictor.logits(rows)
 
     def epoch(self, epoch: int) -> dict[str, float]:
         """Take every training image once; the sum stays on the device until the epoch ends."""
@@ -132,57 +133,3 @@ class _Finetuning:
             "training_loss": float(total) / len(self._rows),
             "learning_rate": float(rate),
         }
-
-
-class _EpochKeeper:
-    """Runs a fine-tuning and keeps the epoch that the selection rule prefers.
-
-    Of equally good epochs the first.
-    """
-
-    def __init__(
-        self,
-        training: _Finetuning,
-        selection: Selection,
-        rows: TaskRows,
-        recorder: PredictionRecorder,
-        dataset: DatasetFacts,
-    ) -> None:
-        self._training, self._selection = training, selection
-        self._recorder, self._dataset = recorder, dataset
-        self._rows = rows.validation if selection.rule == "validation" else rows.test
-        self.epochs = training.epochs
-        self.images_per_epoch = training.images_per_epoch
-        self._best: tuple[float, int, dict[str, Any]] | None = None
-
-    def epoch(self, epoch: int) -> dict[str, float]:
-        """Run one epoch and, unless the last one is kept anyway, look at the selecting part."""
-        values = self._training.epoch(epoch)
-        if self._selection.rule == "last":
-            return values
-        value = self._value(self._training.predictor.logits(self._rows))
-        merit = -value if self._selection.metric == "loss" else value
-        if self._best is None or merit > self._best[0]:
-            self._best = (merit, epoch, copy.deepcopy(self._training.model.state_dict()))
-        return values | {f"{self._selection.rule}_{self._selection.metric}": value}
-
-    def restore(self, output: StageOutput) -> None:
-        """Put the kept epoch back into the model and note which it was."""
-        if self._best is not None:
-            self._training.model.load_state_dict(self._best[2])
-            output.notes["selected_epoch"] = self._best[1]
-
-    def _value(self, logits: Float32) -> float:
-        if self._selection.metric == "loss":
-            labels = torch.from_numpy(self._recorder.index.number("label_index")[self._rows])
-            return float(nn.functional.cross_entropy(torch.from_numpy(logits), labels))
-        records = self._recorder.records(self._rows, logits, self._selection.rule)
-        return score(records, self._dataset, self._selection.metric)
-
-
-def class_weights(labels: IntArray, classes: int, rule: str) -> torch.Tensor | None:
-    """Return weights inversely proportional to class counts (mean 1 over samples), or none."""
-    if rule == "none":
-        return None
-    counts = np.bincount(labels, minlength=classes)
-    return torch.tensor(len(labels) / (classes * counts), dtype=torch.float32)

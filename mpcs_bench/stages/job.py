@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-STAGE_VERSIONS: dict[str, int] = {"pretrain": 1, "finetune": 1, "colour-floor": 1}
+STAGE_VERSIONS: dict[str, int] = {
+    "pretrain": 1,
+    "finetune": 2,
+    "linear": 1,
+    "colour-floor": 2,
+}
 """Raised by hand whenever the numbers that a stage leads to can change; part of every key."""
 
 
@@ -33,6 +38,7 @@ class StageJob:
     weights_file: str | None = None
     upstream_key: str | None = None
     keep_weights: bool = False
+    attention_images: int = 0
     plugin_files: tuple[str, ...] = ()
     hashed: dict[str, Any] = field(default_factory=dict)
     axes: dict[str, Any] | None = None
@@ -72,6 +78,6 @@ class StageOutput:
     metrics: list[dict[str, Any]] = field(default_factory=list)
     history: list[dict[str, Any]] = field(default_factory=list)
     predictions: list[dict[str, Any]] = field(default_factory=list)
-    files: Mapping[str, Callable[[Path], None]] = field(default_factory=dict)
+    files: dict[str, Callable[[Path], None]] = field(default_factory=dict)
     notes: dict[str, Any] = field(default_factory=dict)
     images: int = 0

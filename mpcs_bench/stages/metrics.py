@@ -12,17 +12,22 @@ from sklearn import metrics as sklearn_metrics
 from mpcs_bench.data.index import DatasetFacts
 from mpcs_bench.stages.probabilities import softmax
 
+MAJORITY, BUT_FIRST = "majority", "majority-but-first"
+
 
 def metric_rows(
-    predictions: Sequence[dict[str, Any]], dataset: DatasetFacts
+    predictions: Sequence[dict[str, Any]], dataset: DatasetFacts, vote: str = MAJORITY
 ) -> list[dict[str, Any]]:
-    """Return the metrics of each part and test magnification, with the number of items `n`."""
+    """Return the metrics of each part and test magnification, with the number of items `n`.
+
+    `vote` is the rule by which an image's patches decide (see `image_votes`).
+    """
     if not predictions:
         return []
     frame = pd.DataFrame(predictions)
     rows = []
     for (part, magnification), group in frame.groupby(["part", "magnification"], sort=True):
-        for name, (value, n) in _metrics(group, dataset).items():
+        for name, (value, n) in _metrics(group, dataset, vote).items():
             rows.append(
                 {
                     "part": part,
@@ -35,18 +40,29 @@ def metric_rows(
     return rows
 
 
-def score(predictions: Sequence[dict[str, Any]], dataset: DatasetFacts, metric: str) -> float:
+def score(
+    predictions: Sequence[dict[str, Any]],
+    dataset: DatasetFacts,
+    metric: str,
+    vote: str = MAJORITY,
+) -> float:
     """Return one metric over all predictions given."""
-    return _metrics(pd.DataFrame(predictions), dataset)[metric][0]
+    return _metrics(pd.DataFrame(predictions), dataset, vote)[metric][0]
 
 
-def image_votes(frame: pd.DataFrame) -> pd.DataFrame:
+def image_votes(frame: pd.DataFrame, vote: str = MAJORITY) -> pd.DataFrame:
     """Return one row per image: label, patient, and the majority vote of its patches.
 
     A tie in a binary data set (whose predictions carry a `threshold`) is decided as a patch is:
     positive where the mean of P(positive) over the patches reaches the threshold. With more
     classes a tie goes to the one with the largest sum of probabilities over the patches.
+    The rule `majority-but-first` is the released code's: the first patch has no vote (unless it
+    is the only one), and ties go to the lowest class.
     """
+    if vote == BUT_FIRST:
+        patches = frame.groupby("image_id")["patch_index"]
+        alone = patches.transform("size") == 1
+        frame = frame[alone | (frame["patch_index"] > patches.transform("min"))]
     probabilities = softmax(np.stack(frame["logits"].to_list()))
     classes = probabilities.shape[1]
     votes = np.eye(classes)[frame["predicted"].to_numpy()]
@@ -63,20 +79,21 @@ def image_votes(frame: pd.DataFrame) -> pd.DataFrame:
             **dict.fromkeys(("patient_id", "label", "threshold"), "first"),
         }
     )
-    vote = images[columns[:classes]].to_numpy()
+    counts = images[columns[:classes]].to_numpy()
     mass = images[columns[classes:]].to_numpy()
-    tied = vote == vote.max(axis=1, keepdims=True)
+    tied = counts == counts.max(axis=1, keepdims=True)
     largest = np.where(tied, mass, -1.0).argmax(axis=1)
     images["mean_positive"] = mass[:, 1] / mass.sum(axis=1)
     threshold = images["threshold"].to_numpy()
     by_threshold = (tied.sum(axis=1) > 1) & ~np.isnan(threshold)
     reached = images["mean_positive"].to_numpy() >= threshold
-    images["predicted"] = np.where(by_threshold, reached, largest).astype(np.int64)
+    decided = np.where(by_threshold, reached, largest)
+    images["predicted"] = (counts.argmax(axis=1) if vote == BUT_FIRST else decided).astype(np.int64)
     return images
 
 
-def _metrics(frame: pd.DataFrame, dataset: DatasetFacts) -> dict[str, tuple[float, int]]:
-    images = image_votes(frame)
+def _metrics(frame: pd.DataFrame, dataset: DatasetFacts, vote: str) -> dict[str, tuple[float, int]]:
+    images = image_votes(frame, vote)
     label, predicted = images["label"].to_numpy(), images["predicted"].to_numpy()
     correct = label == predicted
     n = len(images)

@@ -21,10 +21,11 @@ def build_optimizer(model: nn.Module, settings: Optimizer) -> torch.optim.Optimi
     """Return timm's optimizer; biases and norms take no weight decay.
 
     LARS sets the rate of every weight by its norm, and leaves biases and norms alone.
+    `bias_scale` multiplies the rate of biases and norms.
     """
     options = {"momentum": settings.momentum} if settings.name in ("sgd", "lars") else {}
     optimizer: torch.optim.Optimizer = create_optimizer_v2(
-        _lars_groups(model) if settings.name == "lars" else model,
+        _groups(model, settings),
         opt=_TIMM_NAMES.get(settings.name, settings.name),
         lr=settings.learning_rate,
         weight_decay=settings.weight_decay,
@@ -33,14 +34,21 @@ def build_optimizer(model: nn.Module, settings: Optimizer) -> torch.optim.Optimi
     return optimizer
 
 
-def _lars_groups(model: nn.Module) -> list[dict[str, Any]]:
-    """Return groups that adapt without weight decay too: there timm's LARS would be plain SGD."""
+def _groups(model: nn.Module, settings: Optimizer) -> nn.Module | list[dict[str, Any]]:
+    """Return what the factory takes: the model, or weights apart from biases and norms.
+
+    Without `always_adapt` timm's LARS would be plain SGD where there is no weight decay.
+    """
+    if settings.name != "lars" and settings.bias_scale == 1:
+        return model
     named = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
     plain = [p for name, p in named if p.ndim <= 1 or name.endswith(".bias")]
-    adapted = [p for name, p in named if p.ndim > 1 and not name.endswith(".bias")]
+    weights = [p for name, p in named if p.ndim > 1 and not name.endswith(".bias")]
+    adapt = {"always_adapt": True} if settings.name == "lars" else {}
+    rate = settings.learning_rate * settings.bias_scale
     return [
-        {"params": adapted, "always_adapt": True},
-        {"params": plain, "weight_decay": 0.0},
+        {"params": weights, "weight_decay": settings.weight_decay, **adapt},
+        {"params": plain, "weight_decay": 0.0, "lr": rate},
     ]
 
 

@@ -39,12 +39,13 @@ class TaskRows:
 def task_rows(
     spec: Mapping[str, Any], index: SampleIndex, split: SplitTable, group_column: str
 ) -> TaskRows:
-    """Return the rows of a downstream stage: label subset first, then the validation part of it.
+    """Return the rows of a downstream stage: validation carved first, then the label subset.
 
-    Training is at the train magnification alone, testing at the test magnifications; where the
-    stage names none, at all. Subset and validation part belong to the fold, not to the arm or
-    the seed. Raises DataError where the training or test part is empty (the latter at any of its
-    magnifications), a class is missing in training, or the data set lacks what selects.
+    So the validation part is the same at every label fraction, and the subsets are nested in what
+    it leaves. Training is at the train magnification alone, testing at the test magnifications;
+    where the stage names none, at all. Subset and validation part belong to the fold, not to the
+    arm or the seed. Raises DataError where the training or test part is empty (the latter at any
+    of its magnifications), a class is missing in training, or the data set lacks what selects.
     """
     fold = int(spec["fold"])
     train = np.unique(np.concatenate([split.rows(fold, part) for part in spec["parts"]]))
@@ -58,15 +59,15 @@ def task_rows(
             _require_images("test", test[magnification[test] == value], fold, value)
         test = test[np.isin(magnification[test], spec["test_magnifications"])]
     _require_images("test", test, fold, None)
-    if spec["label_fraction"] < 1:
-        draw = seed(0, f"fold={fold}", "labels")
-        train = label_subset(index, train, group_column, spec["label_fraction"], draw)
     validation = np.empty(0, dtype=np.int64)
     selection = Selection.model_validate(spec["selection"])
     _require_level(selection, index)
     if selection.rule == "validation":
         draw = seed(0, f"fold={fold}", "validation")
         train, validation = carve_validation(index, train, group_column, selection.fraction, draw)
+    if spec["label_fraction"] < 1:
+        draw = seed(0, f"fold={fold}", "labels")
+        train = label_subset(index, train, group_column, spec["label_fraction"], draw)
     _require_classes(train, index, spec)
     return TaskRows(train, validation, test)
 

@@ -17,6 +17,7 @@ from mpcs_bench.protocol.seeds import generator, seed
 from mpcs_bench.protocol.transform import Transform
 from mpcs_bench.registry.strategy import ImageSets, PairStrategy, ViewPlan
 from mpcs_bench.stages.batches import epoch_batches, steps_per_epoch
+from mpcs_bench.stages.features import FEATURES, encode, write_features
 from mpcs_bench.stages.images import WorkingImages
 from mpcs_bench.stages.inputs import StageInputs
 from mpcs_bench.stages.job import Report, StageJob, StageOutput
@@ -27,13 +28,15 @@ from mpcs_bench.stages.pair_sets import pair_sets
 from mpcs_bench.stages.training import finite_state, scalar_loss, train
 
 IntArray = npt.NDArray[np.int64]
+Float32 = npt.NDArray[np.float32]
 
 
 def pretrain(job: StageJob, inputs: StageInputs, report: Report) -> StageOutput:
-    """Pre-train an encoder on positive pairs; leaves `weights.safetensors` and the history.
+    """Pre-train an encoder on positive pairs; leaves its weights and the history.
 
-    Raises DataError where fewer than two sets can be drawn from, and StageError where a plugin
-    breaks its contract, or a loss or weight is not finite.
+    `features.parquet` holds what the encoder makes of the images of its fold's test part, before
+    any label was seen (Figure 9). Raises DataError where fewer than two sets can be drawn from,
+    and StageError where a plugin breaks its contract, or a loss or weight is not finite.
     """
     strategy = inputs.strategy(job.spec["strategy"])
     sets, coverage = pair_sets(job.spec, inputs.index, inputs.split, strategy)
@@ -41,12 +44,20 @@ def pretrain(job: StageJob, inputs: StageInputs, report: Report) -> StageOutput:
     output = StageOutput(notes={"sets": asdict(coverage), "effective_batch": training.batch_size})
     train(training, job, report, output)
     state = finite_state(training.encoder, job)
-    output.files = {"weights.safetensors": lambda path: save_file(state, path)}
+    held_out = inputs.split.rows(int(job.spec["fold"]), "test")
+    features = training.features(held_out)
+    ids = list(inputs.index.text("sample_id")[held_out])
+    output.files = {
+        "weights.safetensors": lambda path: save_file(state, path),
+        FEATURES: lambda path: write_features(path, ids, features),
+    }
     return output
 
 
 class _Pretraining:
     """Model, optimizer and draws of one pre-training."""
+
+    stopped = False
 
     def __init__(
         self, job: StageJob, inputs: StageInputs, sets: ImageSets, strategy: PairStrategy
@@ -116,6 +127,17 @@ class _Pretraining:
             "pair_accuracy": accuracy,
             "learning_rate": float(rate),
         }
+
+    def features(self, rows: IntArray) -> Float32:
+        """Return the encoder's features [n, d] of `rows[n]`, as they are seen in testing."""
+        return encode(
+            self.encoder,
+            self._images,
+            self._transform,
+            rows,
+            device=self._device,
+            precision=self._precision,
+        )
 
     def _draw_pairs(self, epoch: int) -> ViewPlan:
         source = generator(self._root, self._fold, f"epoch={epoch}", "pairs")

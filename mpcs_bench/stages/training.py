@@ -13,10 +13,14 @@ from mpcs_bench.stages.job import Report, StageJob, StageOutput, Tick
 
 
 class Training(Protocol):
-    """A training that is advanced epoch by epoch and holds all of its state."""
+    """A training that is advanced epoch by epoch and holds all of its state.
+
+    It is over after `epochs`, or as soon as it is `stopped`.
+    """
 
     epochs: int
     images_per_epoch: int
+    stopped: bool
 
     def epoch(self, epoch: int) -> dict[str, float]:
         """Run one epoch and return what its history records, by name."""
@@ -34,6 +38,9 @@ def train(training: Training, job: StageJob, report: Report, output: StageOutput
                 raise diverged(job, f"the {name.replace('_', ' ')} is {value} in epoch {epoch}")
         output.images += training.images_per_epoch
         report(Tick(epoch + 1, training.epochs, output.images))
+        if training.stopped:
+            output.notes["stopped_after_epoch"] = epoch
+            break
 
 
 def scalar_loss(loss: torch.Tensor, job: StageJob) -> torch.Tensor:

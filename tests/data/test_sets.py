@@ -131,3 +131,23 @@ def test_breakhis_has_1558_complete_sets(breakhis_index):
     chosen, coverage = eligible_sets(sets, AnyTwo(), "complete")
     assert len(chosen) == 1558
     assert len(coverage.patients) + len(coverage.patients_left_out) == 82
+
+
+def test_sets_by_number_join_the_two_tumour_types_of_patient_13412(breakhis_index):
+    """As the released code does: its key drops the tumour type, and the two folders collide."""
+    every = np.arange(len(breakhis_index))
+    by_number = image_sets(breakhis_index, every, MAGNIFICATIONS, "number")
+    by_sequence = image_sets(breakhis_index, every, MAGNIFICATIONS, "sequence")
+
+    several = (by_number.available > 1).any(axis=1)
+    collided = {name for name, more in zip(by_number.ids, several, strict=True) if more}
+    assert collided
+    assert {name.split("/")[0] for name in collided} == {"14-13412"}
+    assert not (by_sequence.available > 1).any()
+    assert by_number.available.sum() == by_sequence.available.sum() == len(breakhis_index)
+
+
+def test_sets_by_number_need_patient_numbers(make_index):
+    index = make_index([("benign", "A", "p", "c")], magnifications=[40], sequences=["1"])
+    with pytest.raises(DataError, match="patient_number"):
+        image_sets(index, np.arange(1), (40,), "number")

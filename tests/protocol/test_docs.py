@@ -16,6 +16,7 @@ from mpcs_bench.protocol.load import load
 from mpcs_bench.protocol.schema import CellSettings, Protocol
 from mpcs_bench.protocol.settings import role_of, walk
 from mpcs_bench.registry import Registry
+from mpcs_bench.shipped import folder as shipped_folder
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "protocols.md").read_text()
 FILES = {
@@ -72,7 +73,8 @@ def test_the_overlays_of_the_page_add_an_experiment_and_take_one_out(folder, cat
 @pytest.mark.parametrize("text", re.findall(r"--set (\S+?='[^']*'|\S+=[^\s`]+)", PAGE))
 def test_every_assignment_that_the_page_shows_is_accepted(text, folder):
     name, _, value = text.partition("=")
-    assert load("my-study.yaml", [], assignments=[f"{name}={value.strip(chr(39))}"])
+    shipped = [shipped_folder("protocols")]
+    assert load("my-study.yaml", shipped, assignments=[f"{name}={value.strip(chr(39))}"])
 
 
 def test_the_error_of_the_page_is_the_error(folder):

@@ -55,6 +55,7 @@ _OPTIMIZER = {
     "momentum": "0.1",
     "schedule": "cosine",
     "warmup": "0.1",
+    "bias_scale": "0.1",
 }
 EFFECTS: dict[str, tuple[str, set[str]]] = {
     "datasets.tissue.plugin": ("more-slides", ALL),
@@ -76,6 +77,8 @@ EFFECTS: dict[str, tuple[str, set[str]]] = {
     "pretraining.loss.plugin": ("barlow", PRETRAINING),
     "pretraining.loss.params": ("{rate: 3}", PRETRAINING),
     "pretraining.magnifications": ("[40, 100]", PRETRAINING),
+    "pretraining.encoder_params": ("{size: 3}", PRETRAINING),
+    "pretraining.image_size": ("[80, 80]", PRETRAINING),
     "pretraining.sets.by": ("patient", PRETRAINING),
     "pretraining.sets.require": ("strategy", PRETRAINING),
     "pretraining.parts": ("[ssl, label]", PRETRAINING),
@@ -93,13 +96,17 @@ EFFECTS: dict[str, tuple[str, set[str]]] = {
     "finetuning.dropout": ("0.1", FINETUNING),
     "finetuning.class_weights": ("balanced", DOWNSTREAM),
     "finetuning.threshold": ("0.2", DOWNSTREAM),
+    "finetuning.vote": ("majority-but-first", DOWNSTREAM),
     "finetuning.selection.rule": ("validation", DOWNSTREAM),
     "finetuning.selection.fraction": ("0.1", DOWNSTREAM),
     "finetuning.selection.metric": ("image_accuracy", DOWNSTREAM),
+    "finetuning.selection.patience": ("3", DOWNSTREAM),
     "precision": ("bf16", NETWORKS),
     "threads": ("2", NETWORKS),
     "deterministic": ("false", NETWORKS),
     "keep_weights": ("true", NOTHING),
+    "attention_images": ("3", NOTHING),
+    "decisions": ("{}", NOTHING),
     **{f"pretraining.transform.{k}": (v, PRETRAINING) for k, v in _TRANSFORM.items()},
     **{f"finetuning.transform.{k}": (v, FINETUNING) for k, v in _TRANSFORM.items()},
     **{f"pretraining.optimizer.{k}": (v, PRETRAINING) for k, v in _OPTIMIZER.items()},
@@ -203,7 +210,7 @@ def test_names_and_words_change_no_stage(assignment, stages):
 def test_every_word_of_a_protocol_was_tried():
     tried = {"name", "title", "description", "scale", "plugins", "report", "experiments"}
     fields = Protocol.model_fields.keys() - CellSettings.model_fields.keys()
-    assert fields - tried == {"extends", "matrix"}
+    assert fields - tried == {"extends", "matrix", "per"}
 
 
 AXES = {

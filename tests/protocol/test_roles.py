@@ -30,7 +30,9 @@ Weights.file                 runtime
 Pretraining.dataset          condition
 Pretraining.strategy         factor
 Pretraining.loss             factor
+Pretraining.encoder_params   condition
 Pretraining.magnifications   condition
+Pretraining.image_size       condition
 Pretraining.sets             condition
 Pretraining.parts            condition
 Pretraining.transform        condition
@@ -75,6 +77,7 @@ Optimizer.weight_decay       condition
 Optimizer.momentum           condition
 Optimizer.schedule           condition
 Optimizer.warmup             condition
+Optimizer.bias_scale         condition
 Finetuning.dataset           condition
 Finetuning.parts             condition
 Finetuning.test_magnifications condition
@@ -85,10 +88,12 @@ Finetuning.batch_size        condition
 Finetuning.dropout           condition
 Finetuning.class_weights     condition
 Finetuning.threshold         condition
+Finetuning.vote              condition
 Finetuning.selection         condition
 Selection.rule               condition
 Selection.fraction           condition
 Selection.metric             condition
+Selection.patience           condition
 Protocol.datasets            condition
 Protocol.encoder             factor
 Protocol.weights             factor
@@ -99,6 +104,8 @@ Protocol.precision           condition
 Protocol.threads             condition
 Protocol.deterministic       condition
 Protocol.keep_weights        runtime
+Protocol.attention_images    runtime
+Protocol.decisions           label
 Protocol.extends             label
 Protocol.name                label
 Protocol.title               label
@@ -107,11 +114,13 @@ Protocol.plugins             label
 Protocol.scale               label
 Protocol.experiments         label
 Protocol.matrix              label
+Protocol.per                 label
 Protocol.report              label
 Experiment.label             label
 Experiment.set               label
 ReportSettings.baseline      label
 ReportSettings.notes         label
+ReportSettings.factors       label
 """
 TABLE = dict(line.split() for line in DECIDED.strip().splitlines())
 

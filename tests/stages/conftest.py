@@ -163,6 +163,7 @@ def make_job(tissue: Prepared, tmp_path: Path) -> JobMaker:
         data: Prepared = tissue,
         workspace: str = "workspace",
         encoder: str = "timm/test_resnet",
+        encoder_params: dict[str, Any] | None = None,
         plugin_files: tuple[str, ...] = (),
         job: dict[str, Any] | None = None,
         **changes: Any,
@@ -171,7 +172,7 @@ def make_job(tissue: Prepared, tmp_path: Path) -> JobMaker:
         registry = Registry.discover([Path(file) for file in files])
         spec = _spec(kind, changes, registry, data.index.dataset.magnifications)
         if kind != "colour-floor":
-            spec["encoder"] = registry.resolve("encoder", encoder).identity()
+            spec["encoder"] = registry.resolve("encoder", encoder, encoder_params or {}).identity()
         key = digest([kind, spec, data.index.fingerprint, data.split.hash])
         folder = tmp_path / workspace
         folder.mkdir(exist_ok=True)
@@ -214,7 +215,7 @@ def _spec(
     task = identity(Finetuning.model_validate(FINETUNING | changes))
     del task["test_magnifications"]
     if kind == "colour-floor":
-        names = ("parts", "threshold", "class_weights", "selection")
+        names = ("parts", "threshold", "class_weights", "vote", "selection")
         spec = {n: v for n, v in spec.items() if n in TASK or n == "fold"}
         return spec | {name: task[name] for name in names}
     return spec | task

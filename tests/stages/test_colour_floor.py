@@ -91,12 +91,13 @@ def test_its_decision_is_the_ridges_own(make_job: JobMaker, run: Runner, tissue:
     from sklearn.linear_model import RidgeClassifier
     from sklearn.preprocessing import StandardScaler
 
-    from mpcs_bench.data.working import working_set
+    from mpcs_bench.data.working import working_frames
 
     frame = tissue.index.frame
     at = frame["magnification"].to_numpy() == 100
     parts = tissue.split.parts[0]
-    images = working_set(tissue.index, np.arange(len(frame)), None, tissue.cache) * 1.0
+    working = working_frames(tissue.index, None, tissue.cache)
+    images = working.images(np.arange(len(frame))) * 1.0
     features = np.hstack([images.mean(axis=(1, 2)), images.std(axis=(1, 2))])
     train, test = np.flatnonzero(at & (parts != 3)), np.flatnonzero(at & (parts == 3))
     scaler = StandardScaler().fit(features[train])

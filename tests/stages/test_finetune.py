@@ -101,7 +101,7 @@ def test_kept_weights_give_the_stored_logits_again(
 ) -> None:
     import timm
 
-    from mpcs_bench.data.working import working_set
+    from mpcs_bench.data.working import working_frames
     from mpcs_bench.stages.models import Classifier
 
     result = run(make_job("finetune", job={"keep_weights": True}))
@@ -110,7 +110,7 @@ def test_kept_weights_give_the_stored_logits_again(
     predictions = result.predictions().to_pandas()
     ids = tissue.index.text("sample_id").tolist()
     rows = np.array([ids.index(name) for name in predictions["sample_id"]])
-    images = working_set(tissue.index, rows, None, tissue.cache)[:, :, 4:36]
+    images = working_frames(tissue.index, None, tissue.cache).images(rows)[:, :, 4:36]
     config = model.encoder.pretrained_cfg
     normalised = (images / 255 - config["mean"]) / config["std"]
     with torch.inference_mode():

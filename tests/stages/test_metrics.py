@@ -6,6 +6,7 @@ import warnings
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import scipy.special
 from hypothesis import given, settings
@@ -279,3 +280,27 @@ def _frame(predictions: list[dict[str, Any]]) -> Any:
     import pandas as pd
 
     return pd.DataFrame(predictions)
+
+
+def test_the_released_codes_vote_loses_the_first_patch_and_gives_ties_to_the_lowest_class() -> None:
+    patches = [
+        prediction("a", label=1, predicted=0, patch=0),
+        prediction("a", label=1, predicted=0, patch=1),
+        prediction("a", label=1, predicted=1, patch=2),
+        prediction("a", label=1, predicted=1, patch=3),
+        prediction("b", label=1, predicted=1, patch=5, logits=[0.0, 3.0]),
+        prediction("b", label=1, predicted=0, patch=6, logits=[0.1, 0.0]),
+        prediction("b", label=1, predicted=1, patch=7, logits=[0.0, 3.0]),
+        prediction("c", label=1, predicted=1, patch=0),
+    ]
+    frame = pd.DataFrame(patches)
+
+    released = image_votes(frame, "majority-but-first")["predicted"].to_dict()
+
+    assert released == {"a": 1, "b": 0, "c": 1}
+    assert image_votes(frame)["predicted"].to_dict()["b"] == 1, "a majority of two to one"
+    metrics = {
+        vote: score(patches, facts(levels=("patch", "image")), "image_accuracy", vote)
+        for vote in ("majority", "majority-but-first")
+    }
+    assert metrics == {"majority": 1.0, "majority-but-first": pytest.approx(2 / 3)}

@@ -48,7 +48,6 @@ def test_another_seed_or_fold_starts_elsewhere(seed: int, fold: int) -> None:
     ("name", "features", "expected"),
     [
         ("resnet50", 2048, [(2048, 1024), (1024, 128)]),
-        ("resnet50-dilated", 2048, [(2048, 1024), (1024, 128)]),
         ("efficientnet-b2", 1408, [(1408, 2048), (2048, 1204), (1204, 128)]),
     ],
 )

@@ -132,3 +132,28 @@ def test_even_the_shortest_training_has_rates_above_zero(warmup: float, steps: i
 def test_a_precision_is_that_of_the_forward_pass(precision: str, dtype: torch.dtype) -> None:
     with autocast(torch.device("cpu"), precision):
         assert model()(torch.ones(1, 2)).dtype == dtype
+
+
+@pytest.mark.parametrize("name", ["sgd", "adam", "lars"])
+def test_bias_scale_multiplies_the_rate_of_biases_alone(name: str) -> None:
+    moved = []
+    for scale in (1.0, 0.25):
+        layer = model()
+        options = {"momentum": 0.0} if name != "adam" else {}
+        optimizer = build_optimizer(layer, settings(name=name, bias_scale=scale, **options))
+        weight, bias = step(layer, optimizer)
+        moved.append((1 - weight, 1 - bias))
+    (weight, bias), (same, less) = moved
+    assert same == pytest.approx(weight)
+    assert less == pytest.approx(0.25 * bias)
+
+
+def test_the_schedule_keeps_the_scale_of_biases() -> None:
+    layer = model()
+    chosen = settings(name="sgd", bias_scale=0.1, schedule="cosine")
+    optimizer = build_optimizer(layer, chosen)
+    schedule = build_schedule(optimizer, chosen, 4)
+    step(layer, optimizer)
+    schedule.step()
+    weight, bias = schedule.get_last_lr()
+    assert bias == pytest.approx(0.1 * weight)

@@ -86,6 +86,13 @@ def test_label_subset_and_validation_belong_to_the_fold_and_not_to_the_seed(tiss
     np.testing.assert_array_equal(first.validation, second.validation)
 
 
+def test_the_validation_part_is_the_same_at_every_label_fraction(tissue: Any) -> None:
+    whole = rows(tissue, selection=VALIDATION)
+    half = rows(tissue, selection=VALIDATION, label_fraction=0.5)
+    np.testing.assert_array_equal(whole.validation, half.validation)
+    assert set(half.train) < set(whole.train)
+
+
 def test_validation_is_carved_from_training_by_patient(tissue: Any) -> None:
     whole, carved = rows(tissue), rows(tissue, selection=VALIDATION)
     assert sorted([*carved.train, *carved.validation]) == whole.train.tolist()

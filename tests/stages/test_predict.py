@@ -9,6 +9,7 @@ import pytest
 import timm
 import torch
 
+from mpcs_bench.data.frames import Frames
 from mpcs_bench.protocol.transform import Transform
 from mpcs_bench.registry.encoder import Preprocessing
 from mpcs_bench.stages import predict
@@ -24,7 +25,10 @@ def predictor(count: int = 9, **transform: Any) -> Predictor:
     images = np.random.default_rng(0).integers(0, 256, (count, 32, 40, 3), dtype=np.uint8)
     settings = Transform.model_validate({"input_size": [24, 24]} | transform)
     model = timm.create_model("test_resnet", num_classes=2)
-    return Predictor(model, WorkingImages(images, PLAIN, CPU), settings, CPU, "fp32")
+    frames = Frames(
+        images.reshape(-1), (40, 32), np.arange(count) * images[0].size, np.full(count, 3 * 40)
+    )
+    return Predictor(model, WorkingImages(frames, PLAIN, CPU), settings, CPU, "fp32")
 
 
 @pytest.mark.parametrize("framing", ["squash", "centre-crop", "whole"])

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from mpcs_bench.records import Result
+from mpcs_bench.records import Result, read_result
+from mpcs_bench.stages.execute import execute
 from mpcs_bench.stages.job import StageJob
 
 JobMaker = Callable[..., StageJob]
@@ -84,3 +85,25 @@ def test_looking_at_the_selecting_part_changes_nothing_in_training(
         for rule in ("last", "test")
     ]
     assert losses[0] == losses[1]
+
+
+@pytest.mark.parametrize("patience", [1, 2])
+def test_patience_stops_after_so_many_epochs_without_a_better_one(
+    make_job: JobMaker, pick: Pick, patience: int
+) -> None:
+    selection = {"rule": "test", "metric": "loss", "patience": patience}
+    job = make_job("finetune", selection=selection, epochs=12, optimizer=RESTLESS)
+    execute(job, lambda _tick: None)
+    result = read_result(job.results / job.key)
+
+    seen = pick(result.history(), "value", name="test_loss")
+    best = int(np.argmin(seen))
+    assert len(seen) < 12
+    assert result.manifest.notes["stopped_after_epoch"] == len(seen) - 1
+    assert len(seen) - 1 - best == patience
+    assert result.manifest.notes["selected_epoch"] == best
+
+
+def test_patience_without_a_part_to_look_at_never_stops(make_job: JobMaker, run: Runner) -> None:
+    result = run(make_job("finetune", selection={"rule": "last", "patience": 1}, epochs=3))
+    assert "stopped_after_epoch" not in result.manifest.notes

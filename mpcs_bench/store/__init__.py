@@ -6,12 +6,21 @@ writing only for the length of a commit; its public face is the views (docs/data
 
 from mpcs_bench.store.connection import Retry, StoreBusy
 from mpcs_bench.store.rebuild import rebuild
-from mpcs_bench.store.rows import CommitReport, ComparisonRow, PublishedValue, SampleSource
+from mpcs_bench.store.rows import (
+    CommitReport,
+    ComparisonRow,
+    PublishedClaim,
+    PublishedSource,
+    PublishedValue,
+    SampleSource,
+)
 from mpcs_bench.store.store import Store
 
 __all__ = [
     "CommitReport",
     "ComparisonRow",
+    "PublishedClaim",
+    "PublishedSource",
     "PublishedValue",
     "Retry",
     "SampleSource",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,7 +14,12 @@ from mpcs_bench.errors import StoreError
 from mpcs_bench.protocol.canonical import canonical_json, digest
 from mpcs_bench.records import AXES, CellAxes, PlannedCell, PlanRecord, Result, StageState
 from mpcs_bench.records.files import TABLE_FILES
-from mpcs_bench.store.rows import ComparisonRow, PublishedValue
+from mpcs_bench.store.rows import (
+    ComparisonRow,
+    PublishedClaim,
+    PublishedSource,
+    PublishedValue,
+)
 
 _TEXT, _INT, _BIG, _REAL = pa.string(), pa.int32(), pa.int64(), pa.float64()
 _TIME = pa.timestamp("us")
@@ -52,6 +57,8 @@ PLANS = pa.schema(
         ("scale", _TEXT),
         ("baseline", _TEXT),
         ("notes", pa.list_(_TEXT)),
+        ("factors", pa.list_(_TEXT)),
+        ("decisions", _TEXT),
         ("planned_at", _TIME),
     ]
 )
@@ -97,17 +104,14 @@ COMPARISONS = pa.schema(
         ("computed_at", _TIME),
     ]
 )
-PUBLISHED = pa.schema(
-    [
-        *[(name, _TEXT) for name in ("source", "table_id", "row_id", "column_id", "dataset")],
-        *[(name, _TEXT) for name in ("encoder", "method", "experiment", "metric", "part")],
-        ("magnification", _INT),
-        ("label_fraction", _REAL),
-        ("printed", _TEXT),
-        ("mean", _REAL),
-        ("sd", _REAL),
-    ]
-)
+_PUBLISHED_TYPES: Mapping[str, Any] = {
+    **dict.fromkeys(("row_position", "column_position", "position", "magnification"), _INT),
+    **dict.fromkeys(("label_fraction", "mean", "sd"), _REAL),
+    **dict.fromkeys(("value", "plus_minus", "low", "high", "p"), _REAL),
+    **dict.fromkeys(("bold", "literature"), pa.bool_()),
+    **dict.fromkeys(("experiments", "subject", "baseline", "paired_by"), pa.list_(_TEXT)),
+}
+PUBLICATIONS = pa.schema([("source", _TEXT), ("digest", _TEXT)])
 
 
 def plans_table(plans: Iterable[PlanRecord]) -> Any:
@@ -119,6 +123,8 @@ def plans_table(plans: Iterable[PlanRecord]) -> Any:
             "scale": plan.scale,
             "baseline": plan.baseline,
             "notes": list(plan.notes),
+            "factors": list(plan.factors),
+            "decisions": json.dumps(plan.decisions, sort_keys=True),
             "planned_at": utc(plan.planned_at),
         }
         for plan in plans
@@ -177,9 +183,22 @@ def comparisons_table(rows: Iterable[ComparisonRow]) -> Any:
     return pa.Table.from_pylist(listed, schema=COMPARISONS)
 
 
-def published_table(rows: Iterable[PublishedValue]) -> Any:
-    """Return published values as a table."""
-    return pa.Table.from_pylist([asdict(row) for row in rows], schema=PUBLISHED)
+def publications_table(sources: Iterable[PublishedSource]) -> Any:
+    """Return one row per publication."""
+    rows = [{"source": each.source, "digest": each.digest} for each in sources]
+    return pa.Table.from_pylist(rows, schema=PUBLICATIONS)
+
+
+def published_table(sources: Iterable[PublishedSource]) -> Any:
+    """Return one row per printed cell."""
+    rows = [asdict(row) | {"source": each.source} for each in sources for row in each.values]
+    return pa.Table.from_pylist(rows, schema=_published_schema(PublishedValue))
+
+
+def claims_table(sources: Iterable[PublishedSource]) -> Any:
+    """Return one row per claim."""
+    rows = [asdict(row) | {"source": each.source} for each in sources for row in each.claims]
+    return pa.Table.from_pylist(rows, schema=_published_schema(PublishedClaim))
 
 
 def utc(text: str | None) -> datetime | None:
@@ -193,6 +212,11 @@ def utc(text: str | None) -> datetime | None:
         return _utc_of(datetime.fromisoformat(text))
     except ValueError as error:
         raise StoreError(f"'{text}' is not a time in ISO 8601.") from error
+
+
+def _published_schema(kind: type[PublishedValue] | type[PublishedClaim]) -> Any:
+    names = ("source", *(field.name for field in fields(kind)))
+    return pa.schema([(name, _PUBLISHED_TYPES.get(name, _TEXT)) for name in names])
 
 
 def _utc_of(time: datetime) -> datetime:

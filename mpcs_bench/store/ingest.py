@@ -18,7 +18,7 @@ from mpcs_bench.records import PlanRecord, Result, StageState
 from mpcs_bench.records.files import TABLE_FILES
 from mpcs_bench.store import incoming
 from mpcs_bench.store.connection import arrow
-from mpcs_bench.store.rows import ComparisonRow, PublishedValue, SampleSource
+from mpcs_bench.store.rows import ComparisonRow, PublishedSource, SampleSource
 from mpcs_bench.store.statements import statement
 
 _SAMPLE_COLUMNS: tuple[str, ...] = (
@@ -111,9 +111,16 @@ def load_comparisons(connection: duckdb.DuckDBPyConnection, rows: Sequence[Compa
         connection.execute(statement("commit_comparisons"))
 
 
-def load_published(connection: duckdb.DuckDBPyConnection, rows: Sequence[PublishedValue]) -> None:
-    """Load published values; those of a source replace what it had before."""
-    with registered(connection, {"incoming_published": incoming.published_table(rows)}):
+def load_published(
+    connection: duckdb.DuckDBPyConnection, sources: Sequence[PublishedSource]
+) -> None:
+    """Load published values and claims; those of a source replace what it had before."""
+    tables = {
+        "incoming_publication": incoming.publications_table(sources),
+        "incoming_published": incoming.published_table(sources),
+        "incoming_claim": incoming.claims_table(sources),
+    }
+    with registered(connection, tables):
         connection.execute(statement("commit_published"))
 
 

@@ -47,23 +47,72 @@ class ComparisonRow:
 
 @dataclass(frozen=True, slots=True)
 class PublishedValue:
-    """One printed value of a publication; `magnification` 0 means a mean over them, or none."""
+    """One cell of a printed table; `magnification` 0 means a mean over them, or none.
 
-    source: str
+    Positions count from 0. `citation` is the key in the publication's references, `reference`
+    the entry itself.
+    """
+
     table_id: str
+    row_id: str
+    column_id: str
     printed: str
-    row_id: str | None = None
-    column_id: str | None = None
+    row_position: int = 0
+    column_position: int = 0
+    row_label: str | None = None
+    column_label: str | None = None
     dataset: str | None = None
     encoder: str | None = None
     method: str | None = None
+    strategy: str | None = None
     experiment: str | None = None
     metric: str | None = None
     part: str | None = None
     magnification: int = 0
     label_fraction: float | None = None
+    adaptation: str | None = None
     mean: float | None = None
     sd: float | None = None
+    unit: str | None = None
+    bold: bool = False
+    literature: bool = False
+    citation: str | None = None
+    reference: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedClaim:
+    """One claim of a publication's text; cells are named `table/row/column`."""
+
+    claim_id: str
+    position: int
+    kind: str
+    section: str
+    place: str
+    quote: str
+    unit: str | None = None
+    value: float | None = None
+    plus_minus: float | None = None
+    low: float | None = None
+    high: float | None = None
+    p: float | None = None
+    experiments: tuple[str, ...] = ()
+    subject: tuple[str, ...] = ()
+    baseline: tuple[str, ...] = ()
+    paired_by: tuple[str, ...] = ()
+    quantifier: str = "all"
+    unchecked: str | None = None
+    note: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedSource:
+    """What a publication prints and claims; `digest` tells one state of its files from another."""
+
+    source: str
+    digest: str
+    values: tuple[PublishedValue, ...] = ()
+    claims: tuple[PublishedClaim, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

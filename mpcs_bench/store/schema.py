@@ -11,7 +11,7 @@ from mpcs_bench.errors import StoreError
 from mpcs_bench.store.connection import REBUILD_HINT, first_line
 from mpcs_bench.store.statements import statement
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 """To be raised with every change to schema.sql or views.sql."""
 
 VIEWS: tuple[str, ...] = (
@@ -23,6 +23,7 @@ VIEWS: tuple[str, ...] = (
     "history",
     "stages",
     "published",
+    "claims",
     "comparison",
 )
 """The public views: the API of the database."""

@@ -18,7 +18,7 @@ from mpcs_bench.store.digest import digest_of
 from mpcs_bench.store.export import ExportFormat, read_relation, write_table
 from mpcs_bench.store.readonly import rows_of, table_of
 from mpcs_bench.store.rebuild import DATABASE, rebuild
-from mpcs_bench.store.rows import CommitReport, ComparisonRow, PublishedValue, SampleSource
+from mpcs_bench.store.rows import CommitReport, ComparisonRow, PublishedSource, SampleSource
 from mpcs_bench.store.schema import check_schema
 from mpcs_bench.store.statements import statement
 
@@ -79,11 +79,17 @@ class Store:
         with self._writer() as connection:
             ingest.load_comparisons(connection, listed)
 
-    def load_published(self, rows: Iterable[PublishedValue]) -> None:
-        """Put published values in; those of a source replace what it had before."""
-        listed = list(rows)
+    def load_published(self, sources: Iterable[PublishedSource]) -> None:
+        """Put published values and claims in; those of a source replace what it had before."""
+        listed = list(sources)
         with self._writer() as connection:
             ingest.load_published(connection, listed)
+
+    def published_digests(self) -> dict[str, str]:
+        """Return the digest of each publication that is here, by its id."""
+        with self.reader() as connection:
+            rows = connection.execute("SELECT source, digest FROM publication").fetchall()
+        return dict(rows)
 
     def uncommitted(self) -> list[Path]:
         """Return the results on disk that the database does not hold yet, by key."""

@@ -1,2 +1,2 @@
 -- The protocols that this workspace knows, and what goes with their tables.
-SELECT protocol, notes FROM protocols ORDER BY protocol
+SELECT protocol, notes, factors, decisions FROM protocols ORDER BY protocol

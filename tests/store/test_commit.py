@@ -18,7 +18,13 @@ from mpcs_bench.records import (
     read_result,
     write_result,
 )
-from mpcs_bench.store import ComparisonRow, PublishedValue, SampleSource
+from mpcs_bench.store import (
+    ComparisonRow,
+    PublishedClaim,
+    PublishedSource,
+    PublishedValue,
+    SampleSource,
+)
 
 
 def one(store, sql):
@@ -366,10 +372,17 @@ def test_a_comparison_computed_again_replaces_the_earlier(workspace):
     assert rows == [(40, 0.03, "2026-01-03 00:00:00"), (100, 0.04, "2026-01-02 03:00:00")]
 
 
-def test_published_values_of_a_source_replace_its_earlier_ones(workspace):
-    mine = PublishedValue("mpcs", "table-5", "92.00 ± 1.2", mean=92.0, sd=1.2, metric="accuracy")
-    workspace.store.load_published([mine, PublishedValue("other", "table-1", "80")])
-    workspace.store.load_published([mine, PublishedValue("mpcs", "table-6", "91")])
+def test_what_a_publication_says_replaces_what_it_said_before(workspace):
+    value = PublishedValue("table-5", "op", "mean", "92.00 ± 1.2", mean=92.0, sd=1.2, bold=True)
+    claim = PublishedClaim("best", 0, "ordering", "6", "first sentence", "is best")
+    workspace.store.load_published(
+        [
+            PublishedSource("mpcs", "a", (value,), (claim,)),
+            PublishedSource("other", "b", (PublishedValue("table-1", "x", "y", "80"),)),
+        ]
+    )
+    again = (value, replace(value, table_id="table-6", printed="91"))
+    workspace.store.load_published([PublishedSource("mpcs", "c", again)])
 
     rows = workspace.store.query("SELECT source, table_id, printed FROM published ORDER BY ALL")[1]
     assert rows == [
@@ -377,3 +390,5 @@ def test_published_values_of_a_source_replace_its_earlier_ones(workspace):
         ("mpcs", "table-6", "91"),
         ("other", "table-1", "80"),
     ]
+    assert workspace.store.query("SELECT * FROM claims")[1] == []
+    assert workspace.store.published_digests() == {"mpcs": "c", "other": "b"}

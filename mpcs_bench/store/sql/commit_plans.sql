@@ -4,7 +4,9 @@ DELETE FROM membership WHERE protocol IN (SELECT protocol FROM incoming_plan);
 DELETE FROM protocol WHERE protocol IN (SELECT protocol FROM incoming_plan);
 
 INSERT INTO protocol
-SELECT protocol, title, scale, baseline, notes, planned_at FROM incoming_plan ORDER BY protocol;
+SELECT protocol, title, scale, baseline, notes, factors, decisions, planned_at
+FROM incoming_plan
+ORDER BY protocol;
 
 INSERT INTO membership
 SELECT incoming_cell.protocol, experiment, label, position, cell_id

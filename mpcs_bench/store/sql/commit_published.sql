@@ -1,5 +1,14 @@
--- The values of a source replace those that it had before; incoming_published.
-DELETE FROM published_value WHERE source IN (SELECT source FROM incoming_published);
+-- What a publication says replaces what it said before; incoming_publication, incoming_published,
+-- incoming_claim.
+DELETE FROM publication WHERE source IN (SELECT source FROM incoming_publication);
+DELETE FROM published_value WHERE source IN (SELECT source FROM incoming_publication);
+DELETE FROM claim WHERE source IN (SELECT source FROM incoming_publication);
 
-INSERT INTO published_value
+INSERT INTO publication BY NAME
+SELECT * FROM incoming_publication;
+
+INSERT INTO published_value BY NAME
 SELECT * FROM incoming_published;
+
+INSERT INTO claim BY NAME
+SELECT * FROM incoming_claim;

@@ -39,6 +39,8 @@ CREATE TABLE protocol (
     scale VARCHAR,
     baseline VARCHAR,
     notes VARCHAR[],
+    factors VARCHAR[],
+    decisions JSON,
     planned_at TIMESTAMP
 );
 
@@ -162,20 +164,60 @@ CREATE TABLE comparison_row (
     computed_at TIMESTAMP NOT NULL
 );
 
+-- The publications whose values are here, and the digest of the files that they came from.
+CREATE TABLE publication (
+    source VARCHAR NOT NULL,
+    digest VARCHAR NOT NULL
+);
+
 CREATE TABLE published_value (
     source VARCHAR NOT NULL,
     table_id VARCHAR NOT NULL,
-    row_id VARCHAR,
-    column_id VARCHAR,
+    row_id VARCHAR NOT NULL,
+    column_id VARCHAR NOT NULL,
+    row_position INTEGER NOT NULL,
+    column_position INTEGER NOT NULL,
+    row_label VARCHAR,
+    column_label VARCHAR,
     dataset VARCHAR,
     encoder VARCHAR,
     method VARCHAR,
+    strategy VARCHAR,
     experiment VARCHAR,
     metric VARCHAR,
     part VARCHAR,
     magnification INTEGER NOT NULL,
     label_fraction DOUBLE,
-    printed VARCHAR,
+    adaptation VARCHAR,
+    printed VARCHAR NOT NULL,
     mean DOUBLE,
-    sd DOUBLE
+    sd DOUBLE,
+    unit VARCHAR,
+    bold BOOLEAN NOT NULL,
+    literature BOOLEAN NOT NULL,
+    citation VARCHAR,
+    reference VARCHAR
+);
+
+CREATE TABLE claim (
+    source VARCHAR NOT NULL,
+    claim_id VARCHAR NOT NULL,
+    position INTEGER NOT NULL,
+    kind VARCHAR NOT NULL,
+    section VARCHAR NOT NULL,
+    place VARCHAR NOT NULL,
+    quote VARCHAR NOT NULL,
+    unit VARCHAR,
+    value DOUBLE,
+    plus_minus DOUBLE,
+    low DOUBLE,
+    high DOUBLE,
+    p DOUBLE,
+    experiments VARCHAR[] NOT NULL,
+    subject VARCHAR[] NOT NULL,
+    baseline VARCHAR[] NOT NULL,
+    paired_by VARCHAR[] NOT NULL,
+    quantifier VARCHAR NOT NULL,
+    unchecked VARCHAR,
+    note VARCHAR
 );

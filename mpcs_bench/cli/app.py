@@ -12,6 +12,8 @@ import mpcs_bench
 from mpcs_bench.cli import (
     data,
     doctor,
+    exporting,
+    ledger,
     planning,
     plugins,
     protocols,
@@ -38,8 +40,9 @@ app.add_typer(data.app, name="data")
 app.command("results")(results.results)
 app.command("show")(results.show)
 app.command("sql")(results.sql)
-app.command("export")(results.export)
+app.add_typer(exporting.app, name="export")
 app.command("report")(reporting.report)
+app.command("ledger")(ledger.ledger)
 app.command("doctor")(doctor.doctor)
 
 

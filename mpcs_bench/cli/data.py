@@ -1,8 +1,9 @@
-"""`data`: list, prepare, verify, synth, splits."""
+"""`data`: list, unpack, prepare, verify, synth, splits."""
 
 from __future__ import annotations
 
 import os
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,6 +11,7 @@ import typer
 
 from mpcs_bench import api
 from mpcs_bench.cli import options as cli
+from mpcs_bench.cli import preparing
 from mpcs_bench.cli.output import print_json, print_table, remark, say, stdout
 from mpcs_bench.cli.progress import observing
 from mpcs_bench.errors import BenchError, ExitCode
@@ -19,9 +21,12 @@ if TYPE_CHECKING:
 
     from pandas import DataFrame
 
+    from mpcs_bench.data.archive_record import ArchiveReport
     from mpcs_bench.registry.dataset import Dataset
 
-app = typer.Typer(help="List data sets; prepare, verify and synthesise them; show splits.")
+LISTED = 20
+"""Files that are named before the rest is counted."""
+app = typer.Typer(help="List data sets; unpack, prepare, verify and synthesise them; show splits.")
 Root = Annotated[Path, typer.Argument(help="The data set's root folder.")]
 Name = Annotated[str, typer.Argument(help="A data set plugin.")]
 Assign = Annotated[
@@ -80,20 +85,28 @@ def verify(
 ) -> None:
     """Compare a data set's folder with what is declared of it: counts, sizes, duplicates.
 
-    Every image is decoded (into the workspace's cache, once). Exit code 1 where something differs.
+    Every image is decoded (into the workspace's cache, once). Files that were unpacked from an
+    archive are held to its checksums. Exit code 1 where something differs.
     """
+    from mpcs_bench.data.archive_record import archive_report
     from mpcs_bench.data.verify import verify as verify_dataset
 
+    workers = os.cpu_count() or 1
     with observing() as observer:
         report = verify_dataset(
             _dataset(dataset, param, plugin),
             root,
             cli.workspace_at(workspace).cache,
-            workers=os.cpu_count() or 1,
+            workers=workers,
             progress=lambda done, total: observer.preparing("decoding", done, total),
         )
+        unpacked = archive_report(
+            root, workers, lambda done, total: observer.preparing("checksums", done, total)
+        )
+    ok = report.ok and (unpacked is None or unpacked.ok)
     if as_json:
-        print_json(dict(report.counts) | report.to_dict())
+        archive = None if unpacked is None else asdict(unpacked) | {"ok": unpacked.ok}
+        print_json(dict(report.counts) | report.to_dict() | {"archive": archive, "ok": ok})
     else:
         print_table(
             ["", "what", "declared", "found"],
@@ -113,7 +126,9 @@ def verify(
                     say(f"  {key}: {_line(value)}")
         for defect in facts["known_defects"]:
             say(f"known defect: {_line(defect)}")
-    if not report.ok:
+        if unpacked is not None:
+            _say_archive(unpacked)
+    if not ok:
         raise typer.Exit(ExitCode.CELL_FAILED)
 
 
@@ -137,41 +152,8 @@ def synth(
         say(f"Wrote {root}")
 
 
-@app.command()
-def prepare(
-    protocols: cli.Protocols,
-    workspace: cli.WorkspaceFolder = cli.DEFAULT_WORKSPACE,
-    overlay: cli.Overlays = None,
-    scale: cli.Scale = None,
-    assign: cli.Assignments = None,
-    data: cli.Data = None,
-    plugin: cli.Plugins = None,
-    trust: cli.Trust = False,
-    as_json: cli.Json = False,
-) -> None:
-    """Make the data of protocols ready: draw what is synthetic, decode, index, split."""
-    options = cli.read_options(
-        overlays=overlay,
-        scale=scale,
-        assignments=assign,
-        data=data,
-        plugins=plugin,
-        trust=trust,
-        device="cpu",
-    )
-    with observing() as observer:
-        planned = api.plan(protocols, cli.workspace_at(workspace), options, observer=observer)
-    blocked = planned.blocked_reasons()
-    rows = [{"dataset": name, "fingerprint": mark} for name, mark in planned.samples]
-    if as_json:
-        print_json({"ready": rows, "blocked": blocked})
-    else:
-        for row in rows:
-            stdout().print(f"{row['dataset']}: ready, fingerprint {row['fingerprint'][:16]}")
-        for reason in blocked:
-            remark(f"blocked: {reason}")
-    if blocked:
-        raise typer.Exit(ExitCode.USAGE)
+app.command()(preparing.prepare)
+app.command()(preparing.unpack)
 
 
 @app.command()
@@ -185,11 +167,15 @@ def splits(
     plugin: cli.Plugins = None,
     trust: cli.Trust = False,
     export: Annotated[
-        Path | None, typer.Option("--export", help="Write fold, part, patient, sample as CSV.")
+        Path | None,
+        typer.Option(help="Write dataset, fold, part, patient, image, sample and pixels as CSV."),
     ] = None,
     as_json: cli.Json = False,
 ) -> None:
-    """Show who is in which fold and part; or write it as a file that `split.file` reads."""
+    """Show who is in which fold and part; or write it as a file that `scheme: file` reads.
+
+    One file holds all data sets; splits by several seeds go into a file each.
+    """
     options = cli.read_options(
         overlays=overlay,
         scale=scale,
@@ -202,7 +188,9 @@ def splits(
     with observing() as observer:
         tables = api.splits(protocol, cli.workspace_at(workspace), options, observer=observer)
     if export is not None:
-        _write_splits(tables, export)
+        written = _write_splits(tables, export)
+        if as_json:
+            print_json({"written": [str(path) for path in written]})
         return
     parts = {name: _parts(frame) for name, frame in tables.items()}
     if as_json:
@@ -212,14 +200,36 @@ def splits(
         print_table(list(rows[0]), [list(row.values()) for row in rows], title=name)
 
 
-def _write_splits(tables: Mapping[str, DataFrame], export: Path) -> None:
-    """Write one CSV a data set; with several, the name of each goes into the file's."""
+def _say_archive(report: ArchiveReport) -> None:
+    verdict = "as unpacked from" if report.ok else "DIFFER from"
+    say(f"{report.files} files {verdict} {report.archive} (SHA-256 {report.sha256})")
+    for what, names in (("missing", report.missing), ("changed", report.changed)):
+        for name in names[:LISTED]:
+            say(f"  {what}: {name}")
+        if len(names) > LISTED:
+            say(f"  {what}: {len(names) - LISTED} more")
+
+
+def _write_splits(tables: Mapping[str, DataFrame], export: Path) -> list[Path]:
+    """Write one CSV; one each, with its name in the file's, where two are of one data set."""
+    import pandas as pd
+
     from mpcs_bench.records.atomic_write import atomic_write_text
 
-    for name, frame in tables.items():
-        path = export if len(tables) == 1 else export.with_stem(f"{export.stem}-{name}")
+    datasets = [str(frame["dataset"].iloc[0]) for frame in tables.values()]
+    if len(set(datasets)) == len(datasets):
+        files = {export: pd.concat(tables.values(), ignore_index=True)}
+    else:
+        files = {export.with_stem(f"{export.stem}-{name}"): tables[name] for name in tables}
+    for path, frame in files.items():
         atomic_write_text(path, frame.to_csv(index=False))
+        folds = sorted(map(int, frame["fold"].unique()))
         say(f"Wrote {path}")
+        remark(
+            f"{len(frame)} lines. A protocol beside it takes it by `split: {{scheme: file, file: "
+            f"{path.name}}}` (and the same `group`) with `matrix: {{fold: {folds}}}`."
+        )
+    return list(files)
 
 
 def _parts(frame: DataFrame) -> list[dict[str, Any]]:

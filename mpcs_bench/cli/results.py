@@ -1,23 +1,20 @@
-"""`results`, `show`, `sql`, `export`: look at what a workspace holds."""
+"""`results`, `show`, `sql`: look at what a workspace holds."""
 
 from __future__ import annotations
 
 import json
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from mpcs_bench import api
 from mpcs_bench.cli import options as cli
 from mpcs_bench.cli.output import print_json, print_table, say, stdout
-from mpcs_bench.errors import BenchError, StoreError, did_you_mean
+from mpcs_bench.errors import StoreError, did_you_mean
 from mpcs_bench.shipped import folder
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
-
-Format = Literal["csv", "parquet", "json"]
 
 
 def results(
@@ -113,35 +110,6 @@ def sql(
         writer.writerows(rows)
     else:
         print_table(columns, rows)
-
-
-def export(
-    name: Annotated[str, typer.Argument(help="A public view.")],
-    output: Annotated[Path, typer.Argument(help="The file to write.")],
-    kind: Annotated[
-        Format | None, typer.Option("--format", help="Default: as the file's ending says.")
-    ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Overwrite the file.")] = False,
-    workspace: cli.WorkspaceFolder = cli.DEFAULT_WORKSPACE,
-    as_json: cli.Json = False,
-) -> None:
-    """Write a view of the database to a file."""
-    chosen = kind or _format_of(output)
-    path = api.connect(cli.workspace_at(workspace)).export(name, chosen, output, force=force)
-    if as_json:
-        print_json({"written": str(path)})
-    else:
-        say(f"Wrote {path}")
-
-
-def _format_of(path: Path) -> Format:
-    endings: dict[str, Format] = {".csv": "csv", ".parquet": "parquet", ".json": "json"}
-    if path.suffix.lower() not in endings:
-        raise BenchError(
-            f"The ending of '{path}' names no format.",
-            hint="End it in .csv, .parquet or .json, or give --format.",
-        )
-    return endings[path.suffix.lower()]
 
 
 def _check_known(connection: DuckDBPyConnection, names: list[str]) -> None:

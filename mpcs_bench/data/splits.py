@@ -132,19 +132,25 @@ class SplitTable:
         )
 
 
-def export_split(table: SplitTable, index: SampleIndex) -> pd.DataFrame:
-    """Return one row per fold and sample that takes part: fold, part, patient_id, sample_id, path.
+EXPORTED = ("patient_id", "image_id", "sample_id", "path", "pixel_hash")
 
-    Written as CSV, it is a split file that gives the same split (scheme `file`).
+
+def export_split(table: SplitTable, index: SampleIndex) -> pd.DataFrame:
+    """Return one row per fold and sample that takes part.
+
+    Columns: dataset (its plugin's name), fold, part, patient_id, image_id, sample_id, path and
+    pixel_hash (of the decoded image: it finds an image whose name differs). Written as CSV, it is
+    a split file that gives the same split (scheme `file`).
     """
     table.check(index)
     names = np.array(["", *PARTS], dtype=object)
     frames = []
     for k, fold in enumerate(table.folds):
         rows = np.flatnonzero(table.parts[k] != NO_PART)
-        chosen = index.frame.loc[rows, ["patient_id", "sample_id", "path"]]
+        chosen = index.frame.loc[rows, list(EXPORTED)]
         chosen.insert(0, "part", names[table.parts[k][rows]])
         chosen.insert(0, "fold", fold)
+        chosen.insert(0, "dataset", index.dataset.name)
         frames.append(chosen)
     return pd.concat(frames, ignore_index=True)
 

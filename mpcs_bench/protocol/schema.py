@@ -56,7 +56,7 @@ class Split(Settings):
         "runtime",
         None,
         is_path=True,
-        description="CSV with columns fold, part and sample_id or patient_id",
+        description="CSV with columns fold, part and sample_id, pixel_hash or patient_id",
     )
     accept: tuple[str, ...] = setting(
         "condition", (), description="leakage findings declared as known: RULE or RULE:GROUP"

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from mpcs_bench.registry.plugin import Plugin
 
@@ -20,6 +21,19 @@ class Preprocessing:
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
     channels: str = "RGB"
+
+
+@dataclass(frozen=True, slots=True)
+class TimmModel:
+    """How timm alone builds an encoder: `timm.create_model(name, num_classes=0, **options)`.
+
+    `name` is NAME or NAME.TAG, `options` are JSON values; the submodules `identities`, which hold
+    no weights, are replaced by `torch.nn.Identity` afterwards.
+    """
+
+    name: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+    identities: tuple[str, ...] = ()
 
 
 class Encoder(Plugin):
@@ -51,6 +65,13 @@ class Encoder(Plugin):
 
         A protocol may give its own.
         """
+
+    def timm_model(self) -> TimmModel | None:
+        """Return how timm alone builds the module, with the same names of its weights, or None.
+
+        `export encoder` writes what timm needs to load the weights without the plugin.
+        """
+        return None
 
     def imagenet_file(self) -> Path:
         """Return the local file with ImageNet weights for this architecture.

@@ -97,17 +97,17 @@ def test_one_cell_is_shown_with_what_it_was_made_with(bench: Bench, ran: Path) -
 
 
 def test_views_are_exported(bench: Bench, ran: Path, tmp_path: Path) -> None:
-    assert bench("export", "cells", "cells.csv").code == 0
+    assert bench("export", "table", "cells", "cells.csv").code == 0
     with (tmp_path / "cells.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == 12
-    again = bench("export", "cells", "cells.csv")
+    again = bench("export", "table", "cells", "cells.csv")
     assert again.code == 2
     assert "--force" in again.err
-    assert bench("export", "metrics", "metrics.parquet").code == 0
+    assert bench("export", "table", "metrics", "metrics.parquet").code == 0
     assert (tmp_path / "metrics.parquet").read_bytes()[:4] == b"PAR1"
-    assert "names no format" in bench("export", "metrics", "metrics.txt").err
-    assert bench("export", "nothing", "x.csv").code == 2
+    assert "names no format" in bench("export", "table", "metrics", "metrics.txt").err
+    assert bench("export", "table", "nothing", "x.csv").code == 2
 
 
 def test_a_report_comes_in_three_files_and_its_tests_in_sql(
@@ -134,6 +134,25 @@ def test_a_misspelt_protocol_is_not_an_empty_list(bench: Bench, ran: Path) -> No
 def test_sql_prints_csv(bench: Bench, ran: Path) -> None:
     out = bench("sql", "SELECT experiment, count(*) AS n FROM cells GROUP BY 1 ORDER BY 1", "--csv")
     assert out.out.splitlines() == ["experiment,n", "exp-1,4", "exp-3,4", "floor,4"]
+
+
+def test_the_encoder_of_a_cell_is_exported(bench: Bench, ran: Path, tmp_path: Path) -> None:
+    cells = bench("results", "--json").json["cells"]
+    number = next(cell["cell_id"] for cell in cells if cell["experiment"] == "exp-3")
+    done = bench("export", "encoder", number, "--output", "net")
+    assert done.code == 0, done.err
+    assert f'timm.create_model("local-dir:{tmp_path}/net", pretrained=True)' in done.out
+    assert {path.name for path in (tmp_path / "net").iterdir()} == {
+        "LICENSE",
+        "README.md",
+        "config.json",
+        "model.safetensors",
+        "preprocessing.json",
+        "training.json",
+    }
+    unkept = bench("export", "encoder", number, "--output", "own", "--finetuned")
+    assert unkept.code == 2
+    assert "keep_weights=true" in unkept.err
 
 
 def test_a_split_can_be_taken_out_and_given_back(bench: Bench, ran: Path, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from mpcs_bench.data.leakage_audit import audit_split
 from mpcs_bench.data.pixels import PixelCache
 from mpcs_bench.data.splits_make import make_split
 from mpcs_bench.data.verify import verify
-from mpcs_bench.data.working import working_set
+from mpcs_bench.data.working import working_frames
 from mpcs_bench.protocol.schema import Split
 from mpcs_paper.datasets.breakhis import BreakHis
 from mpcs_paper.datasets.ucsb import UCSB, UCSBParams
@@ -57,7 +57,7 @@ def test_cached_pixels_are_those_that_pillow_reads(breakhis, ucsb, shared_data, 
 
 def test_breakhis_at_working_size(breakhis, cache):
     index = breakhis.index
-    images = working_set(index, np.arange(len(index)), (341, 341), cache, workers=2)
+    images = working_frames(index, (341, 341), cache, workers=2).images(np.arange(len(index)))
     assert images.shape == (124, 341, 341, 3)
     means = [PixelCache.under(cache).open(key).mean() for key in index.text("pixel_hash")]
     assert np.allclose(images.mean(axis=(1, 2, 3)), means, atol=0.5)
@@ -72,13 +72,13 @@ def test_ucsb_is_as_declared(ucsb, shared_data, cache):
 
 def test_ucsb_patches_are_cut_from_their_images(ucsb, cache):
     index = ucsb.index
-    patches = working_set(index, np.arange(len(index)), None, cache, workers=2)
-    assert patches.shape == (928, 224, 224, 3)
+    frames = working_frames(index, None, cache, workers=2)
+    assert (len(frames), frames.size, frames.nbytes) == (928, (224, 224), 58 * 896 * 768 * 3)
     for row in range(0, 928, 97):
         sample = index.frame.iloc[row]
         image = PixelCache.under(cache).open(sample["pixel_hash"])
         x, y = sample["box_x"], sample["box_y"]
-        assert np.array_equal(patches[row], image[y : y + 224, x : x + 224])
+        assert np.array_equal(frames.image(row), image[y : y + 224, x : x + 224])
 
 
 def test_ucsb_layouts_have_different_fingerprints(ucsb, shared_data, cache):

@@ -169,7 +169,8 @@ def test_an_exported_split_read_as_a_file_is_the_same_split(make_index, tmp_path
     table = split(index)
     file = tmp_path_factory.mktemp("export") / "split.csv"
     export = export_split(table, index)
-    assert list(export.columns) == ["fold", "part", "patient_id", "sample_id", "path"]
+    named = ["dataset", "fold", "part", "patient_id", "image_id", "sample_id", "path", "pixel_hash"]
+    assert list(export.columns) == named
     export.to_csv(file, index=False)
     assert split(index, scheme="file", file=str(file)).hash == table.hash
 

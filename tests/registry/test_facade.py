@@ -38,7 +38,6 @@ def test_the_papers_plugins_come_in_through_entry_points(run_python):
         "strategy:mpcs_paper/random",
         "encoder:mpcs_paper/timm",
         "encoder:mpcs_paper/resnet50",
-        "encoder:mpcs_paper/resnet50-dilated",
         "encoder:mpcs_paper/efficientnet-b2",
         "loss:mpcs_paper/nt-xent",
     } <= set(found)

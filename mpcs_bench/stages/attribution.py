@@ -74,21 +74,23 @@ class AttentionMaps:
 
 
 def attention_rows(index: SampleIndex, rows: IntArray, per_class: int) -> IntArray:
-    """Return up to `per_class` of `rows` for each class, by class: those whose images hash lowest.
+    """Return up to `per_class` of `rows` for each class and magnification, in this order.
 
-    The choice depends on the pixels alone, so that all methods tested on the same part show the
-    same images. Two samples never show the same image: of its patches, or of its copies under
-    other names, one is taken.
+    They are those whose images hash lowest: the choice depends on the pixels alone, so that all
+    methods tested on the same part show the same images. Two samples never show the same image:
+    of its patches, or of its copies under other names, one is taken.
     """
     ids, hashes = index.text("sample_id")[rows], index.text("pixel_hash")[rows]
-    labels = index.number("label_index")[rows]
+    labels, magnifications = (
+        index.number(name)[rows].tolist() for name in ("label_index", "magnification")
+    )
     order = sorted(range(len(rows)), key=lambda i: (_place(hashes[i]), _place(ids[i])))
-    taken: dict[int, dict[str, int]] = {}
+    taken: dict[tuple[int, int], dict[str, int]] = {}
     for i in order:
-        images = taken.setdefault(int(labels[i]), {})
+        images = taken.setdefault((labels[i], magnifications[i]), {})
         if len(images) < per_class:
             images.setdefault(str(hashes[i]), i)
-    chosen = [i for label in sorted(taken) for i in taken[label].values()]
+    chosen = [i for place in sorted(taken) for i in taken[place].values()]
     return np.asarray(rows, dtype=np.int64)[np.array(chosen, dtype=np.int64)]
 
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
 
 from mpcs_bench import api
 from mpcs_bench.cli import options as cli
+from mpcs_bench.cli.forecasting import forecast_lines
 from mpcs_bench.cli.output import print_json, print_table, remark, say, stdout
 from mpcs_bench.cli.progress import observing
 
@@ -14,6 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from mpcs_bench.api import Options
+    from mpcs_bench.engine.forecast import Forecast
     from mpcs_bench.engine.plan import Plan
 
 
@@ -28,11 +32,18 @@ def plan(
     plugin: cli.Plugins = None,
     trust: cli.Trust = False,
     device: cli.Device = "auto",
+    calibrate: Annotated[
+        bool,
+        typer.Option(
+            "--calibrate", help="Time a few steps of what was never measured here, and forecast."
+        ),
+    ] = False,
     as_json: cli.Json = False,
 ) -> None:
-    """Show what would run, why, what is done, and what is blocked; trains nothing.
+    """Show what would run, why, what is done, and what is blocked, with a forecast.
 
-    Data are drawn and decoded where needed: without them there are no keys.
+    Data are drawn and decoded where needed: without them there are no keys. The forecast rests on
+    steps that were timed on this device: --calibrate times them, a few seconds each.
     """
     options = cli.read_options(
         overlays=overlay,
@@ -45,8 +56,9 @@ def plan(
         device=device,
     )
     planned = _planned(protocols, workspace, options)
+    expected = _forecast(planned, workspace, options, calibrate=calibrate)
     if as_json:
-        print_json(_as_json(planned))
+        print_json(_as_json(planned) | {"forecast": expected.as_json()})
         return
     print_table(
         ["status", "kind", "stage", "why"],
@@ -61,6 +73,8 @@ def plan(
         f"{planned.count('run')} to run, {planned.count('done')} done, "
         f"{planned.count('blocked')} blocked."
     )
+    for line in forecast_lines(expected):
+        say(line)
     _remarks(planned)
 
 
@@ -110,6 +124,23 @@ def validate(
 def _planned(protocols: list[str], workspace: Path, options: Options) -> Plan:
     with observing() as observer:
         return api.plan(protocols, cli.workspace_at(workspace), options, observer=observer)
+
+
+def _forecast(planned: Plan, workspace: Path, options: Options, *, calibrate: bool) -> Forecast:
+    from mpcs_bench.engine.forecasting import forecast_plan
+
+    files = api.plugin_files(planned.protocols, options)
+    plugins, place = api.registry(files), cli.workspace_at(workspace)
+    if not calibrate:
+        return forecast_plan(planned, place, plugins)
+    with observing() as observer:
+        return forecast_plan(
+            planned,
+            place,
+            plugins,
+            plugin_files=[str(file) for file in files],
+            calibrating=observer.preparing,
+        )
 
 
 def _as_json(planned: Plan) -> dict[str, Any]:

@@ -54,6 +54,7 @@ def build_report(
         warnings=_warnings(source, all_rows, blocks, held_to),
         blocks=blocks,
         coverage=coverage(source.cells),
+        decisions=source.decisions,
         provenance=provenance(source),
         created=created or datetime.now(UTC),
     )

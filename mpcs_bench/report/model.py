@@ -200,6 +200,15 @@ class Coverage:
 
 
 @dataclass(frozen=True, slots=True)
+class Decision:
+    """An entry of the ledger that the numbers rest on, and what each experiment took."""
+
+    entry: str
+    question: str
+    taken: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Provenance:
     """Where the numbers come from: the data as read, how they were split, by which code, where."""
 
@@ -221,5 +230,6 @@ class Report:
     warnings: tuple[str, ...]
     blocks: tuple[Block, ...]
     coverage: Coverage
+    decisions: tuple[Decision, ...]
     provenance: Provenance
     created: datetime

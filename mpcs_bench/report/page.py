@@ -75,6 +75,7 @@ class Page:
     notes: tuple[str, ...]
     chapters: tuple[Chapter, ...]
     missing: Sheet | None
+    decisions: Sheet | None
     reading: tuple[tuple[str, str], ...]
     provenance: tuple[tuple[str, str], ...]
     created: str

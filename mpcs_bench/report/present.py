@@ -8,7 +8,7 @@ from datetime import datetime
 from mpcs_bench.report.accuracy_sheet import accuracy_sheet, averages_sheet, repeats
 from mpcs_bench.report.comparison_sheet import comparison_sheet
 from mpcs_bench.report.definitions import reading
-from mpcs_bench.report.model import Block, Coverage, Missing, Provenance, Report, Unit
+from mpcs_bench.report.model import Block, Coverage, Decision, Missing, Provenance, Report, Unit
 from mpcs_bench.report.numbers import MISSING, counted
 from mpcs_bench.report.page import Cell, Chapter, Line, Page, Section, Sheet
 
@@ -23,6 +23,7 @@ def present(report: Report) -> Page:
         notes=report.notes,
         chapters=tuple(_chapter(block) for block in report.blocks),
         missing=_missing(report.coverage),
+        decisions=decisions_sheet(report.decisions),
         reading=reading(),
         provenance=tuple(_provenance(report.provenance)),
         created=_time(report.created),
@@ -59,6 +60,28 @@ def _missing(coverage: Coverage) -> Sheet | None:
         caption="Cells without a result",
         headers=tuple(map(Cell, ("Method", "Magnification", "State", "Where", "Reason"))),
         sections=(Section(tuple(_missing_line(missing) for missing in coverage.missing)),),
+    )
+
+
+def decisions_sheet(decisions: Sequence[Decision]) -> Sheet | None:
+    """Return the decisions that numbers rest on: one line, or one for each that differs."""
+    if not decisions:
+        return None
+    return Sheet(
+        caption="Decisions that these numbers rest on (`mpcs-bench ledger` has the whole of each)",
+        headers=tuple(map(Cell, ("Decision", "Question", "Taken"))),
+        sections=(Section(tuple(_decision_line(decision) for decision in decisions)),),
+    )
+
+
+def _decision_line(decision: Decision) -> Line:
+    experiments: dict[str, list[str]] = {}
+    for experiment, text in decision.taken:
+        experiments.setdefault(text, []).append(experiment)
+    commonest = max(experiments, key=lambda text: len(experiments[text]))
+    others = [f"{', '.join(by)}: {text}" for text, by in experiments.items() if text != commonest]
+    return Line(
+        Cell(decision.entry), (Cell(decision.question), Cell("; ".join((commonest, *others))))
     )
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from mpcs_bench.errors import did_you_mean
 from mpcs_bench.report.conditions import flatten
 from mpcs_bench.report.definitions import ReportError, table_sql
-from mpcs_bench.report.model import Metric, Unit
+from mpcs_bench.report.model import Decision, Metric, Unit
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -88,6 +88,7 @@ class Source:
     metrics: tuple[Metric, ...]
     environments: tuple[Environment, ...]
     notes: tuple[str, ...] = ()
+    decisions: tuple[Decision, ...] = ()
 
 
 def load(connection: DuckDBPyConnection, protocol: str) -> Source:
@@ -96,9 +97,11 @@ def load(connection: DuckDBPyConnection, protocol: str) -> Source:
     Raises ReportError where the workspace has no cell of it.
     """
     records = _rows(connection, "cells", protocol=protocol)
-    notes = {str(row["protocol"]): row["notes"] or () for row in _rows(connection, "protocols")}
+    protocols = {str(row["protocol"]): row for row in _rows(connection, "protocols")}
+    own = protocols.get(protocol, {})
+    factors = tuple(own.get("factors") or ())
     if not records:
-        known = list(notes)
+        known = list(protocols)
         there = ", ".join(known) or "none"
         raise ReportError(
             f"This workspace has no cell of protocol '{printable(protocol)}'."
@@ -108,7 +111,7 @@ def load(connection: DuckDBPyConnection, protocol: str) -> Source:
     return Source(
         title=next((printable(row["title"]) for row in records if row["title"]), protocol),
         baseline=next((row["baseline"] for row in records if row["baseline"]), None),
-        cells=tuple(_cell(row) for row in records),
+        cells=tuple(_cell(row, factors) for row in records),
         values=tuple(
             MetricValue(
                 cell_id=row["cell_id"],
@@ -128,7 +131,8 @@ def load(connection: DuckDBPyConnection, protocol: str) -> Source:
             Environment(flatten(_json(row["environment"])), row["cells"])
             for row in _rows(connection, "environments", protocol=protocol)
         ),
-        notes=tuple(printable(note) for note in notes.get(protocol, ())),
+        notes=tuple(printable(note) for note in own.get("notes") or ()),
+        decisions=_decisions(own.get("decisions")),
     )
 
 
@@ -143,8 +147,21 @@ def _rows(connection: DuckDBPyConnection, name: str, **parameters: str) -> list[
     return [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
 
 
-def _cell(row: dict[str, Any]) -> CellRecord:
+def _decisions(stored: Any) -> tuple[Decision, ...]:
+    return tuple(
+        Decision(
+            printable(entry),
+            printable(item["question"]),
+            tuple((printable(name), printable(text)) for name, text in item["taken"].items()),
+        )
+        for entry, item in (_json(stored) if stored else {}).items()
+    )
+
+
+def _cell(row: dict[str, Any], factors: tuple[str, ...]) -> CellRecord:
     flat = None if row["conditions"] is None else flatten(_json(row["conditions"]))
+    compared = {n: v for n, v in (flat or {}).items() if _is_factor(n, factors)}
+    flat = None if flat is None else {n: v for n, v in flat.items() if n not in compared}
     groups = {name: _whole((flat or {}).get(name)) for name in ("groups_train", "groups_test")}
     return CellRecord(
         cell_id=row["cell_id"],
@@ -153,7 +170,10 @@ def _cell(row: dict[str, Any]) -> CellRecord:
         label=printable(row["label"] or row["experiment"]),
         position=row["position"] or 0,
         dataset=printable(row["dataset"]),
-        factors=tuple((name, printable(row[name] or "none")) for name in FACTORS),
+        factors=(
+            *((name, printable(row[name] or "none")) for name in FACTORS),
+            *((name, printable(value)) for name, value in sorted(compared.items())),
+        ),
         train_magnification=_whole(row["train_magnification"]),
         label_fraction=row["label_fraction"],
         unit=Unit(row["split_seed"] or 0, row["fold"] or 0, row["seed"] or 0),
@@ -167,6 +187,10 @@ def _cell(row: dict[str, Any]) -> CellRecord:
         finished=row["finished"],
         **groups,
     )
+
+
+def _is_factor(name: str, factors: tuple[str, ...]) -> bool:
+    return any(name == factor or name.startswith(f"{factor}.") for factor in factors)
 
 
 def _json(stored: Any) -> dict[str, Any]:

@@ -188,8 +188,8 @@ def test_a_users_split_that_leaks(
     path = tiny_protocol()
     assert bench("data", "splits", path, "--export", "split.csv").code == 0
     lines = (tmp_path / "split.csv").read_text().splitlines()
-    first = next(i for i, line in enumerate(lines) if line.startswith("0,test"))
-    lines[first] = lines[first].replace("0,test", "0,label")
+    first = next(i for i, line in enumerate(lines) if ",0,test," in line)
+    lines[first] = lines[first].replace(",0,test,", ",0,label,")
     (tmp_path / "split.csv").write_text("\n".join(lines) + "\n")
     split = "split: {scheme: file, file: split.csv, group: case}"
     leaking = tiny_protocol(

@@ -67,3 +67,37 @@ def test_ucsb_whole(bench: Bench, roots: dict[str, str]) -> None:
     )
     (row,) = bench("sql", query, "--json").json
     assert row["accuracy"] > 32 / 58, "better than calling every image benign"
+
+
+@pytest.mark.slow
+def test_exp_13_to_15_on_the_real_ucsb_images(bench: Bench, roots: dict[str, str]) -> None:
+    """Pre-trained on drawn tissue by MPCS, all five folds, fine-tuned and linear."""
+    names = ("exp-13", "exp-14", "exp-15")
+    done = bench("run", *names, "--scale", "cpu", env=roots, timeout=2400)
+    print(done.out)
+    assert done.code == 0, done.err
+    query = (
+        "SELECT experiment, adaptation, count(*) AS folds, avg(value) AS accuracy FROM cells "
+        "JOIN metrics USING (cell_id) WHERE metric = 'image_accuracy' AND part = 'test' "
+        "GROUP BY ALL ORDER BY ALL"
+    )
+    rows = bench("sql", query, "--json").json
+    assert len(rows) == 6
+    assert all(row["folds"] == 5 for row in rows)
+    assert all(row["accuracy"] > 32 / 58 for row in rows if row["adaptation"] == "finetune")
+
+
+@pytest.mark.slow
+def test_bach_on_its_real_images(bench: Bench, shared_data: Path) -> None:
+    """Twenty images: a path, not a result."""
+    env = {"BACH_ROOT": str(shared_data / "bach")}
+    short = ("--scale", "cpu", *SHORT, "--set", "matrix.fold=[0, 1]")
+    tiny = ("--set", "per.strategy.*.pretraining.epochs=1")
+    done = bench("run", "exp-09", "exp-10", *short, *tiny, env=env, timeout=1200)
+    assert done.code == 0, done.err
+    query = (
+        "SELECT count(DISTINCT image_id) AS images, count(DISTINCT sample_id) AS patches "
+        "FROM predictions JOIN cells USING (cell_id) WHERE experiment = 'exp-9'"
+    )
+    (row,) = bench("sql", query, "--json").json
+    assert row == {"images": 8, "patches": 8 * 25}

@@ -44,6 +44,7 @@ from mpcs_bench.report.figures.style import (
     percent_axis,
     settled,
     styled,
+    within_percent,
     wrapped,
 )
 from mpcs_bench.report.grouping import RowGroup
@@ -144,6 +145,7 @@ def label_efficiency_figure(curves: Sequence[LabelCurve], rival: Points = ()) ->
             percent_axis(axes)
         if shared is not None:
             shared.set_ylabel("image-wise accuracy, %")
+            within_percent(shared)
             ticks = sorted({x for curve in curves for x, _ in (*curve.ours, *curve.printed)})
             # 5 and 10 would run into each other.
             shared.set_xticks(ticks, [f"{tick:g}" if tick != 10 else "" for tick in ticks])

@@ -42,6 +42,7 @@ from mpcs_bench.report.figures.style import (
     percent_axis,
     settled,
     styled,
+    within_percent,
 )
 from mpcs_bench.report.grouping import RowGroup
 from mpcs_bench.report.model import Column
@@ -128,6 +129,8 @@ def prior_accuracy_figure(panels: Sequence[PriorPanel]) -> Figure:
                 axes.set_ylabel("patient-level accuracy, %")
             else:
                 axes.tick_params(labelleft=False)
+        if shared is not None:
+            within_percent(shared)
         figure.legend(
             handles=_handles(panels), loc="outside lower center", ncols=5, columnspacing=1.4
         )

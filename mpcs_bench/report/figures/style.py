@@ -122,6 +122,12 @@ def wrapped(label: str, width: int) -> str:
     return "\n".join(wrap(label, width)) or label
 
 
+def within_percent(axes: Axes) -> None:
+    """Show nothing below 0 or above 100: intervals of few folds reach further, values do not."""
+    low, high = axes.get_ylim()
+    axes.set_ylim(max(low, 0.0), min(high, 101.0))
+
+
 def percent_axis(axes: Axes, which: str = "y") -> None:
     """Draw a grid along an axis of percentages, behind everything."""
     axes.grid(visible=True, axis="y" if which == "y" else "x")

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mpcs_bench.errors import BenchError, DataError, PluginError, did_you_mean
 from mpcs_bench.shipped import folder
@@ -19,9 +19,11 @@ if TYPE_CHECKING:
     from mpcs_bench.engine.running import Observer, Outcome
     from mpcs_bench.engine.workspace import Workspace
     from mpcs_bench.protocol.cells import Cell
+    from mpcs_bench.protocol.ledger import Entry
     from mpcs_bench.protocol.load import LoadedProtocol
     from mpcs_bench.registry.registry import Registry
     from mpcs_bench.report.model import Report
+    from mpcs_bench.report.paper import PaperReport
     from mpcs_bench.store import Store
 
 
@@ -193,6 +195,8 @@ def run(
         planned = plan(references, workspace, options, observer=observer)
         jobs = options.jobs or default_jobs(planned.device, planned.threads)
         outcome = Run(planned, workspace, jobs, observer).execute()
+        with suppress(BenchError):  # what was trained is safe, and `report` tries again
+            load_published(workspace, wait=1.0)
     return planned, outcome
 
 
@@ -247,10 +251,96 @@ def report(workspace: Workspace, protocol: str) -> Report:
     from mpcs_bench.store import ComparisonRow
 
     store = connect(workspace)
+    load_published(workspace)
     with store.reader() as connection:
         built = build_report(connection, protocol)
     store.save_comparisons(ComparisonRow(**row) for row in comparison_rows(built))
     return built
+
+
+def report_paper(workspace: Workspace, protocols: Sequence[str]) -> tuple[PaperReport, ...]:
+    """Build the tables and figures of each publication that prints values of these protocols.
+
+    None where no protocol holds an experiment of a published table. Raises ReportError where the
+    workspace has no cell of one of `protocols`.
+    """
+    from mpcs_bench.report.figures import declared_strategies
+    from mpcs_bench.report.paper import (
+        build_paper,
+        held_experiments,
+        publications_fed,
+        read_intention,
+    )
+
+    store = connect(workspace)
+    load_published(workspace)
+    with store.reader() as connection:
+        held = held_experiments(connection, protocols)
+        papers = publications_fed(list(held))
+        if not papers:
+            return ()
+        plugins = registry()
+        intention = read_intention(held, load, lambda loaded: expand([loaded], plugins))
+        return tuple(
+            build_paper(
+                connection,
+                workspace.results,
+                protocols,
+                publication=paper,
+                intention=intention,
+                strategies=declared_strategies(plugins),
+            )
+            for paper in papers
+        )
+
+
+def protocols_of(workspace: Workspace) -> list[str]:
+    """Return the protocols that a workspace holds, by name. Raises BenchError where none is."""
+    from mpcs_bench.report.definitions import table_sql
+
+    with connect(workspace).reader() as connection:
+        rows = connection.execute(table_sql("protocols")).fetchall()
+    if not rows:
+        raise BenchError(
+            f"There is no protocol in {workspace.root}.",
+            hint="Run one first: `mpcs-bench run quickstart`.",
+        )
+    return [str(row[0]) for row in rows]
+
+
+def ledger() -> list[dict[str, Any]]:
+    """Return the decisions of the ledger, with the settings of each option and who takes it."""
+    from mpcs_bench.protocol.alternatives import taken_by
+    from mpcs_bench.protocol.canonical import canonical_json
+    from mpcs_bench.protocol.ledger import read_ledger
+    from mpcs_bench.protocol.per import leaves
+
+    folders = protocol_folders()
+    found = read_ledger(folders)
+    takers = taken_by(found, folders)
+    return [
+        {"id": name}
+        | entry.model_dump(mode="json", exclude={"options"})
+        | {
+            "options": {
+                option: {
+                    "says": item.says,
+                    "cannot_run": item.cannot_run,
+                    "taken_by": takers.get((name, option), []),
+                    "settings": {".".join(p): canonical_json(v) for p, v in leaves(item.set)},
+                }
+                for option, item in entry.options.items()
+            }
+        }
+        for name, entry in found.entries.items()
+    ]
+
+
+def ledger_entry(name: str) -> Entry:
+    """Return one entry; raises ProtocolError, with the nearest id, where there is none."""
+    from mpcs_bench.protocol.ledger import read_ledger
+
+    return read_ledger(protocol_folders()).entry(name)
 
 
 def _axis_values(cells: Sequence[Cell], axis: str) -> str:
@@ -278,3 +368,25 @@ def _binder(plugins: Registry, workspace: Workspace, observer: Observer | None) 
 
 def _silent(what: str, done: int, total: int) -> None:
     """Nobody wants to know."""
+
+
+def load_published(workspace: Workspace, *, wait: float = 10.0) -> tuple[str, ...]:
+    """Put the published values and claims that the database lacks into it; return their ids.
+
+    Costs next to nothing where it has them: the files' digests are compared. `wait` is how many
+    seconds to wait for a database that someone else holds. Raises PublishedError for files that
+    say what cannot be, StoreError where the database cannot be written.
+    """
+    from mpcs_bench.report.published import published_digest, published_folders, read_published
+    from mpcs_bench.store import Retry, Store
+
+    store = Store(workspace.root, Retry(wait=wait))
+    held = store.published_digests()
+    lacking = [
+        place for place in published_folders() if held.get(place.name) != published_digest(place)
+    ]
+    if lacking:
+        from mpcs_bench.report.published.rows import published_source
+
+        store.load_published([published_source(read_published(place)) for place in lacking])
+    return tuple(place.name for place in lacking)

@@ -1,4 +1,4 @@
-"""`report`: the tables of a protocol, in the terminal and as pages."""
+"""`report`: the tables of protocols and of the paper, in the terminal and as pages."""
 
 from __future__ import annotations
 
@@ -14,23 +14,38 @@ from mpcs_bench.cli.output import print_json, say, stdout
 if TYPE_CHECKING:
     from mpcs_bench.engine.workspace import Workspace
 
+EVERY = "all"
+PAPER = "paper"
+"""The folder of the paper's pages, beside those of the protocols."""
+
 
 def report(
-    protocol: Annotated[list[str], typer.Argument(help="Names of protocols that were run.")],
+    protocol: Annotated[
+        list[str] | None,
+        typer.Argument(help="Names of protocols that were run; none, or `all`: every one."),
+    ] = None,
     workspace: cli.WorkspaceFolder = cli.DEFAULT_WORKSPACE,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Folder of the pages.")
     ] = None,
     as_json: cli.Json = False,
 ) -> None:
-    """Show the tables of protocols and write them as HTML, Markdown and CSV."""
+    """Show the tables of protocols, and the paper's with ours beside them; write them as pages.
+
+    Each protocol gets HTML, Markdown and CSV; the paper's tables and figures, where a protocol
+    holds an experiment of one, also LaTeX, PNG and SVG, in a folder of their own.
+    """
     place = cli.workspace_at(workspace)
-    pages = write_pages(place, protocol, show=not as_json, output=output)
+    names = api.protocols_of(place) if not protocol or protocol == [EVERY] else protocol
+    pages = write_pages(place, names, show=not as_json, output=output)
+    papers = write_paper_pages(place, names, show=not as_json, output=output)
     if as_json:
-        print_json(pages)
+        print_json(pages | papers)
         return
     for paths in pages.values():
         say("Wrote " + ", ".join(paths))
+    for paths in papers.values():
+        say(f"Wrote {paths[0]} and {len(paths) - 1} files beside it")
 
 
 def write_pages(
@@ -48,4 +63,26 @@ def write_pages(
             (output or workspace.reports) / name if len(protocols) > 1 or not output else output
         )
         pages[name] = [str(path) for path in write_report(built, folder)]
+    return pages
+
+
+def write_paper_pages(
+    workspace: Workspace, protocols: list[str], *, show: bool, output: Path | None = None
+) -> dict[str, list[str]]:
+    """Write the tables and figures of each publication that the protocols feed.
+
+    They go to the folder `paper`; where there are several publications, to one folder each in it.
+    With `show` the tables are printed. Returns the paths by name of the folder; none where no
+    protocol holds an experiment of a published table.
+    """
+    from mpcs_bench.report.paper import render_paper_terminal, write_paper
+
+    reports = api.report_paper(workspace, protocols)
+    pages = {}
+    for built in reports:
+        if show:
+            render_paper_terminal(built, stdout())
+        name = PAPER if len(reports) == 1 else f"{PAPER}/{built.publication.id}"
+        folder = (output or workspace.reports) / name
+        pages[name] = [str(path) for path in write_paper(built, folder)]
     return pages

@@ -11,11 +11,15 @@ from mpcs_bench.report.present import present
 
 def render_html(report: Report) -> str:
     """Return `report` as an HTML page; every string in it is escaped."""
-    environment = Environment(
+    return html_environment().get_template("report.html.j2").render(page=present(report))
+
+
+def html_environment() -> Environment:
+    """Return the environment of HTML templates: what they print is escaped."""
+    return Environment(
         loader=FileSystemLoader(templates_folder()),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    return environment.get_template("report.html.j2").render(page=present(report))

@@ -18,6 +18,12 @@ _BLANKS = re.compile(r"\n{3,}")
 
 def render_markdown(report: Report) -> str:
     """Return `report` as Markdown; every string in it is escaped, for Markdown and for HTML."""
+    text = markdown_environment().get_template("report.md.j2").render(page=present(report))
+    return tidied(text)
+
+
+def markdown_environment() -> Environment:
+    """Return the environment of Markdown templates: what they print is escaped."""
     environment = Environment(
         loader=FileSystemLoader(templates_folder()),
         autoescape=True,
@@ -27,7 +33,11 @@ def render_markdown(report: Report) -> str:
         lstrip_blocks=True,
     )
     environment.filters["code"] = _code
-    text = environment.get_template("report.md.j2").render(page=present(report))
+    return environment
+
+
+def tidied(text: str) -> str:
+    """Return what a template made, with one empty line where it left several."""
     return _BLANKS.sub("\n\n", text).strip() + "\n"
 
 

@@ -120,7 +120,7 @@ def test_ctrl_c_keeps_what_is_finished_and_says_how_to_go_on(
     _wait_for(lambda: _children(process.pid))
     time.sleep(1)
     os.killpg(process.pid, signal.SIGINT)
-    _, err = process.communicate(timeout=30)
+    _, err = process.communicate(timeout=120)
     assert process.returncode == 130
     assert "Traceback" not in err
     assert "Interrupted. What was finished is kept" in err

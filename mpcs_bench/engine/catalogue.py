@@ -19,6 +19,10 @@ class RegistryCatalogue:
         """Return the plugin's identity; raises PluginError, ParamsError."""
         return self._registry.resolve(cast(Kind, kind), reference, params).identity()
 
+    def full_name(self, kind: str, reference: str) -> str:
+        """Return the one full name of a plugin; raises PluginError."""
+        return self._registry.full_name(cast(Kind, kind), reference)
+
     def magnifications(self, reference: str) -> tuple[int, ...]:
         """Return the magnifications that a data set declares."""
         return cast(type[Dataset], self._registry.get("dataset", reference).cls).magnifications

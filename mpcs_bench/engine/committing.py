@@ -143,6 +143,7 @@ def plan_records(plan: Plan) -> list[PlanRecord]:
                 notes=(*protocol.report.notes, *plan.notes()),
                 factors=compared(loaded),
                 decisions=_decisions(loaded, [item.cell for item in members]),
+                margin=protocol.report.margin,
             )
         )
     return records

@@ -107,6 +107,10 @@ class Planner:
             "groups_train": len(np.unique(groups[rows.train])),
             "groups_test": len(np.unique(groups[rows.test])),
         }
+        if stage.job is not None and cell.stage.kind != "colour-floor":
+            first = self._stages[cell.stage.upstream.symbol] if cell.stage.upstream else stage
+            if first.job is not None and first.job.weights_file is not None:
+                conditions["weights.digest"] = first.job.hashed["weights"]
         upstream = self._stages[cell.stage.upstream.symbol].key if cell.stage.upstream else None
         return PlanCell(
             cell=cell,

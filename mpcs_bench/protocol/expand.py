@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 from typing import Protocol as Interface
@@ -15,7 +16,7 @@ from mpcs_bench.protocol.dotted import ALIASES, setting_path, undone
 from mpcs_bench.protocol.layering import settled, with_setting
 from mpcs_bench.protocol.load import LoadedProtocol
 from mpcs_bench.protocol.matrix import Matrix, heavy_points, light_points, read_matrix
-from mpcs_bench.protocol.per import PER, axis_names
+from mpcs_bench.protocol.per import NONE, PER, Canonical, axis_names
 from mpcs_bench.protocol.problems import joined, validate
 from mpcs_bench.protocol.schema import CellSettings
 from mpcs_bench.protocol.stages import CellBuilder, Extra, PluginReference
@@ -38,6 +39,9 @@ class Catalogue(Interface):
     def magnifications(self, reference: str) -> tuple[int, ...]:
         """Return the magnifications that a data set declares."""
 
+    def full_name(self, kind: str, reference: str) -> str:
+        """Return the one full name of a plugin; raises PluginError where there is none."""
+
 
 def expand(loaded: LoadedProtocol, catalogue: Catalogue) -> list[Cell]:
     """Return the cells of a protocol.
@@ -54,12 +58,13 @@ def expand(loaded: LoadedProtocol, catalogue: Catalogue) -> list[Cell]:
     matrix = read_matrix(loaded)
     _check_assigned(loaded, matrix)
     common = _of_cells(loaded.document)
+    canonical = _canonical(catalogue)
     cells: list[Cell] = []
     for position, (name, experiment) in enumerate(protocol.experiments.items()):
         base = _experiment(loaded, matrix, common, name)
         seen: dict[str, Cell] = {}
         for point, unsettled in heavy_points(loaded, matrix, base):
-            document = settled(unsettled)
+            document = settled(unsettled, canonical)
             settings = validate(CellSettings, document)
             placed = _Placed(document, catalogue)
             extras = _extras({**experiment.set, **point}, loaded.path.parent.resolve())
@@ -73,6 +78,7 @@ def expand(loaded: LoadedProtocol, catalogue: Catalogue) -> list[Cell]:
                     settings.decisions,
                     settings.model_dump(mode="json"),
                     axis_names(document.values),
+                    canonical,
                 ),
             )
             dataset = settings.datasets[settings.finetuning.dataset]
@@ -192,6 +198,19 @@ def _as_written(value: Any, folder: Path) -> Any:
         path = Path(value)
         return str(path.relative_to(folder)) if path.is_relative_to(folder) else value
     return value
+
+
+def _canonical(catalogue: Catalogue) -> Canonical:
+    @cache
+    def canonical(axis: str, value: str) -> str:
+        if axis not in ("encoder", "strategy", "loss") or value == NONE:
+            return value
+        try:
+            return catalogue.full_name(axis, value)
+        except PluginError as error:
+            raise ProtocolError(error.message, hint=error.hint) from None
+
+    return canonical
 
 
 def _twice(loaded: LoadedProtocol, cell: Cell) -> ProtocolError:

@@ -11,7 +11,7 @@ from mpcs_bench.errors import Location, ProtocolError
 from mpcs_bench.protocol.document import Document, assignment
 from mpcs_bench.protocol.dotted import setting_path, unknown_setting, value_at
 from mpcs_bench.protocol.ledger import Ledger
-from mpcs_bench.protocol.per import axis_names, matching, outdated, without_per
+from mpcs_bench.protocol.per import Canonical, axis_names, matching, outdated, without_per
 from mpcs_bench.protocol.schema import Protocol
 from mpcs_bench.protocol.settings import ShortForm, nested_model, walk
 from mpcs_bench.protocol.yaml_reader import Place
@@ -72,10 +72,10 @@ def laid(lower: Document, upper: Document, ledger: Ledger) -> Document:
     return result
 
 
-def settled(document: Document) -> Document:
+def settled(document: Document, canonical: Canonical) -> Document:
     """Return the settings of one cell: `per` laid over what it is for, and gone."""
     result = without_per(document)
-    for settings in matching(document, axis_names(document.values)):
+    for settings in matching(document, axis_names(document.values), canonical):
         result = layered(result, settings)
     return result
 

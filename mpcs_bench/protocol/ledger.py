@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from mpcs_bench.errors import ProtocolError, did_you_mean
 from mpcs_bench.protocol.document import Document, load_document
 from mpcs_bench.protocol.dotted import value_at
-from mpcs_bench.protocol.per import PER, leaves, matching, without_per
+from mpcs_bench.protocol.per import PER, Canonical, leaves, matching, without_per
 from mpcs_bench.protocol.problems import validate
 from mpcs_bench.protocol.schema import PerAxis
 
@@ -111,32 +112,41 @@ class Ledger:
                 yield settings
 
     def standing(
-        self, named: Mapping[str, str], values: Mapping[str, Any], names: Mapping[str, str]
+        self,
+        named: Mapping[str, str],
+        values: Mapping[str, Any],
+        names: Mapping[str, str],
+        canonical: Canonical,
     ) -> dict[str, str]:
         """Return the decisions that a cell's numbers rest on: entry -> option, in words.
 
         `named` are those of its protocol, `values` its final settings, `names` its place on the
-        axes. Where the settings are no longer those of the option named, that is said.
+        axes. Where the settings are no longer those of the option named, that is said. A protocol
+        that names no decision is none of the ledger's.
         """
-        found = {}
+        found: dict[str, str] = {}
+        if not named:
+            return found
         for name, entry in self.entries.items():
             if not _applies(entry, values, names):
                 continue
             if not entry.options:
                 found[name] = entry.default
-            elif name in named and self._bears(entry, values, names):
+            elif name in named and self._bears(entry, values, names, canonical):
                 option = entry.options[named[name]]
-                changed = _changed(_fragment(option, names), values)
+                changed = _changed(_fragment(option, names, canonical), values)
                 but = f"; changed: {', '.join(changed)}" if changed else ""
                 found[name] = f"{named[name]}: {option.says}{but}"
         return found
 
     @staticmethod
-    def _bears(entry: Entry, values: Mapping[str, Any], names: Mapping[str, str]) -> bool:
+    def _bears(
+        entry: Entry, values: Mapping[str, Any], names: Mapping[str, str], canonical: Canonical
+    ) -> bool:
         paths = {
             path
             for option in entry.options.values()
-            for path, _ in leaves(_fragment(option, names))
+            for path, _ in leaves(_fragment(option, names, canonical))
         }
         return any(
             path[0] != "pretraining" or values.get("pretraining") is not None for path in paths
@@ -156,8 +166,8 @@ def read_ledger(folders: Sequence[Path]) -> Ledger:
     for path in dict.fromkeys((folder / FILE).resolve() for folder in folders):
         if not path.is_file():
             continue
-        document = load_document(path)
-        for name, entry in validate(_File, document).entries.items():
+        document, listed = _read(path, path.stat().st_mtime_ns)
+        for name, entry in listed.items():
             place = document.locate(("entries", name))
             if name in entries:
                 raise ProtocolError(f"'{name}' stands in another ledger too", location=place)
@@ -170,18 +180,25 @@ def read_ledger(folders: Sequence[Path]) -> Ledger:
     return Ledger(entries, documents)
 
 
+@lru_cache(maxsize=8)
+def _read(path: Path, _changed_ns: int) -> tuple[Document, dict[str, Entry]]:
+    """Read a ledger once for all protocols of a command; anew where the file has changed."""
+    document = load_document(path)
+    return document, validate(_File, document).entries
+
+
 def _applies(entry: Entry, values: Mapping[str, Any], names: Mapping[str, str]) -> bool:
     if entry.needs_pretraining and values.get("pretraining") is None:
         return False
     return all(names.get(axis) in wanted for axis, wanted in entry.applies.items())
 
 
-def _fragment(option: Option, names: Mapping[str, str]) -> dict[str, Any]:
+def _fragment(option: Option, names: Mapping[str, str], canonical: Canonical) -> dict[str, Any]:
     """Return what an option sets for a cell with these names."""
     document = Document(dict(option.set))
     result = without_per(document)
     if PER in document.values:
-        for settings in matching(document, names):
+        for settings in matching(document, names, canonical):
             result = result.overlaid(settings)
     return result.values
 
@@ -194,7 +211,7 @@ def _changed(wanted: Mapping[str, Any], values: Mapping[str, Any]) -> list[str]:
         if any(item is None for item in above):
             continue  # a part of what this cell does not have, such as pre-training
         has = value_at(values, path)
-        if isinstance(has, Mapping) and not isinstance(value, Mapping):
+        if isinstance(has, Mapping) and isinstance(value, str):
             has = has.get("plugin", has.get("source"))
         if _plain(has) != _plain(value):
             found.append(".".join(path))

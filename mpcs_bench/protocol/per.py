@@ -7,7 +7,7 @@ of it below is gone.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from pydantic import BaseModel
@@ -22,6 +22,8 @@ ANY = "*"
 
 NONE = "none"
 Path = tuple[str, ...]
+Canonical = Callable[[str, str], str]
+"""Gives for an axis and a value as written the one name of what it means; raises ProtocolError."""
 
 
 def axis_names(values: Mapping[str, Any]) -> dict[str, str]:
@@ -48,11 +50,25 @@ def fragments(document: Document) -> Iterator[tuple[str, str, Document]]:
                 yield axis, value, Document(dict(settings), place)
 
 
-def matching(document: Document, names: Mapping[str, str]) -> Iterator[Document]:
-    """Yield the settings under `per` that belong to a cell with these names."""
+def matching(
+    document: Document, names: Mapping[str, str], canonical: Canonical
+) -> Iterator[Document]:
+    """Yield the settings under `per` that belong to a cell with these names.
+
+    `resnet50` and `package/resnet50` are one encoder. Raises ProtocolError, at its place, for a
+    plugin that there is not.
+    """
     for axis, value, settings in fragments(document):
         name = names.get(axis, NONE)
-        if value == name or (value == ANY and name != NONE):
+        if value == ANY:
+            matches = name != NONE
+        else:
+            try:
+                matches = name == value or canonical(axis, value) == canonical(axis, name)
+            except ProtocolError as error:
+                place = document.locate((PER, axis, value)) or error.location
+                raise ProtocolError(error.message, location=place, hint=error.hint) from None
+        if matches:
             yield settings
 
 

@@ -262,6 +262,12 @@ class ReportSettings(Settings):
         (),
         description="further settings that the table compares: dotted names, or decisions.ENTRY",
     )
+    margin: float = setting(
+        "label",
+        3.0,
+        gt=0,
+        description="percentage points within which a value counts as the published one",
+    )
 
 
 class Protocol(CellSettings):

@@ -121,7 +121,7 @@ class CellBuilder:
         }
         self._training = identity(finetuning)
         self._names = self._plugin_names()
-        self._conditions = _conditions(settings)
+        self._conditions = _conditions(settings) | self._factor_params()
         self._pretrain_cache: dict[tuple[int, int, int, int], StageSpec] = {}
 
     def cell(
@@ -155,6 +155,19 @@ class CellBuilder:
             "loss": pretraining.loss.plugin if pretraining and not floor else "none",
             "adaptation": settings.adaptation,
         }
+
+    def _factor_params(self) -> dict[str, Any]:
+        """Return the parameters of the plugins that a table compares: they tell rows apart."""
+        settings = self._settings
+        if self._is_floor:
+            return {}
+        found = {"encoder.params": self._encoder["params"]}
+        if settings.pretraining is not None:
+            found |= {
+                "pretraining.strategy.params": self._strategy["params"],
+                "pretraining.loss.params": self._loss["params"],
+            }
+        return found
 
     def _data(self, name: str, axes: Axes, image_size: Size | None = None) -> DataNeed:
         dataset = self._settings.datasets[name]
@@ -208,6 +221,7 @@ class CellBuilder:
         magnification = axes.train_magnification
         same = () if magnification is None else (magnification,)
         training = dict(self._training)
+        training["selection"] = _used(training["selection"])
         del training["dataset"], training["test_magnifications"]
         spec: dict[str, Any] = {
             "train_magnification": magnification,
@@ -265,6 +279,13 @@ class CellBuilder:
                 f"'{dataset}', which has {split.folds} folds",
                 ["pretraining", "dataset"],
             )
+
+
+def _used(selection: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what of a selection its rule has a use for."""
+    unused = {"last": ("fraction", "metric", "patience"), "test": ("fraction",)}
+    skip = unused.get(selection["rule"], ())
+    return {name: value for name, value in selection.items() if name not in skip}
 
 
 def _points(axes: Axes, split_seed: int) -> list[str]:

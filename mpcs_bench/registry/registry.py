@@ -100,6 +100,13 @@ class Registry:
         """
         return self._find(kind, name).entry
 
+    def full_name(self, kind: Kind, reference: str) -> str:
+        """Return `package/name`, or `package/family/NAME`, of what `reference` means.
+
+        Raises PluginError as `get` does.
+        """
+        return _spelt_out(self._find(kind, reference))
+
     def resolve(
         self, kind: Kind, reference: str, params: Mapping[str, Any] | None = None
     ) -> ResolvedPlugin:

@@ -8,6 +8,11 @@ from typing import Any, NamedTuple
 
 ABSENT = "(not set)"
 
+_FACTORS = re.compile(
+    r"(encoder|pretraining\.strategy|pretraining\.loss)\.params\b|weights\.digest$"
+)
+"""What belongs to a factor: rows that differ in it are told apart, and may be compared."""
+
 _AXES = re.compile(
     r"(fold|seed|split_seed|replicate|train_magnification|split_hash)$|.*\bsplit\.seed$"
 )
@@ -49,7 +54,7 @@ def differences(left: Mapping[str, Any], right: Mapping[str, Any]) -> tuple[Diff
     Pre-training is a factor as a whole: where one side has none, its settings are not conditions;
     where both have some, they must be equal.
     """
-    names = sorted({*left, *right})
+    names = sorted(name for name in {*left, *right} if not _FACTORS.match(name))
     if not (_pretrained(left) and _pretrained(right)):
         names = [name for name in names if not _of_pretraining(name)]
     pairs = (Difference(n, left.get(n, ABSENT), right.get(n, ABSENT)) for n in names)

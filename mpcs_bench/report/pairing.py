@@ -13,6 +13,8 @@ from mpcs_bench.report.source import FACTORS, CellRecord
 _NOT_PAIRED = ("seed", "replicate", "fold", "split_seed", "train_magnification")
 """Equal in a pair by construction, or averaged over."""
 
+SAME_CELLS = "the same cells: what sets the two apart changes nothing in them"
+
 ONE_SPLIT = (
     "one split: seeds measure training noise, not the difference between methods on new patients"
 )
@@ -83,18 +85,22 @@ def refused(
     found = _row_differences(method.group.first, baseline.group.first)
     if found:
         return refusal(found, *names)
-    if not units:
-        return "no fold and seed has a value in both"
-    for unit in units:
-        for train in train_magnifications:
-            found = condition_differences(method.cell(train, unit), baseline.cell(train, unit))
-            if found:
-                return f"fold {unit.fold}: {refusal(found, *names)}"
-    if len(units) < 2:
-        return "one pair of values is too few to test"
-    if len({(unit.split_seed, unit.fold) for unit in units}) < 2:
-        return ONE_SPLIT
-    return None
+    pairs = [
+        (unit, method.cell(train, unit), baseline.cell(train, unit))
+        for unit in units
+        for train in train_magnifications
+    ]
+    for unit, mine, theirs in pairs:
+        found = condition_differences(mine, theirs)
+        if found:
+            return f"fold {unit.fold}: {refusal(found, *names)}"
+    too_few = (
+        (not units, "no fold and seed has a value in both"),
+        (all(mine.cell_id == theirs.cell_id for _, mine, theirs in pairs), SAME_CELLS),
+        (len(units) < 2, "one pair of values is too few to test"),
+        (len({(unit.split_seed, unit.fold) for unit in units}) < 2, ONE_SPLIT),
+    )
+    return next((reason for holds, reason in too_few if holds), None)
 
 
 def split_ratio(

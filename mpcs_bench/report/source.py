@@ -46,16 +46,13 @@ class CellRecord:
     groups_train: int | None
     groups_test: int | None
     finished: datetime | None
+    selected_on_test: bool = False
+    """Whether the epoch was chosen on the test part."""
 
     @property
     def control(self) -> bool:
         """Whether this is the colour floor, which no method is held to and which is no method."""
         return dict(self.factors).get("adaptation") == "colour-floor"
-
-    @property
-    def selected_on_test(self) -> bool:
-        """Whether the epoch or the threshold was chosen on the test part."""
-        return (self.conditions or {}).get("finetuning.selection.rule") == "test"
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +157,7 @@ def _decisions(stored: Any) -> tuple[Decision, ...]:
 
 def _cell(row: dict[str, Any], factors: tuple[str, ...]) -> CellRecord:
     flat = None if row["conditions"] is None else flatten(_json(row["conditions"]))
+    on_test = (flat or {}).get("finetuning.selection.rule") == "test"
     compared = {n: v for n, v in (flat or {}).items() if _is_factor(n, factors)}
     flat = None if flat is None else {n: v for n, v in flat.items() if n not in compared}
     groups = {name: _whole((flat or {}).get(name)) for name in ("groups_train", "groups_test")}
@@ -185,6 +183,7 @@ def _cell(row: dict[str, Any], factors: tuple[str, ...]) -> CellRecord:
         split_hash=row["split_hash"],
         conditions=None if flat is None else {k: v for k, v in flat.items() if k not in groups},
         finished=row["finished"],
+        selected_on_test=on_test,
         **groups,
     )
 

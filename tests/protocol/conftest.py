@@ -69,6 +69,7 @@ class FakeCatalogue:
 
     def identity(self, kind: str, reference: str, params: dict[str, Any]) -> dict[str, Any]:
         self.asked["identity"] += 1
+        reference = reference.removeprefix("fake/")
         if reference not in self.known[kind]:
             raise PluginError(f"No {kind} is called '{reference}'.", hint="Known: some.")
         wrong = [((name,), f"unknown parameter '{name}'") for name in params]
@@ -80,6 +81,12 @@ class FakeCatalogue:
             error.errors = wrong  # type: ignore[attr-defined]
             raise error
         return {"plugin": f"fake/{reference}", "version": "1", "params": params}
+
+    def full_name(self, kind: str, reference: str) -> str:
+        known = [name for name in self.known[kind] if reference in (name, f"fake/{name}")]
+        if not known:
+            raise PluginError(f"No {kind} is called '{reference}'.", hint="Known: some.")
+        return f"fake/{known[0]}"
 
     def magnifications(self, reference: str) -> tuple[int, ...]:
         self.asked["magnifications"] += 1

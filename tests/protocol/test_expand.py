@@ -252,3 +252,10 @@ def test_adding_a_value_to_an_axis_changes_no_other_cell(cells, data):
 
     assert stages(made(fewer)) <= stages(made(axes))
     assert len(stages(made(axes))) == len(made(axes))
+
+
+def test_parameters_of_the_plugins_that_a_table_compares_are_among_the_conditions(cells):
+    loss = ("loss: nt-xent", "loss: {plugin: nt-xent, params: {rate: 0.5}}")
+    found = {cell.experiment: cell.conditions for cell in cells(loss)}
+    assert found["ordered"]["pretraining.loss.params"] == {"rate": 0.5}
+    assert "pretraining.loss.params" not in found["baseline"]

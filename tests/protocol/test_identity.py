@@ -18,6 +18,7 @@ FULL = (
     "affine: {zoom: [0.8, 1.25]}",
     "affine: {zoom: [0.8, 1.25]}\n    rotation: {}\n    colour: {}",
 )
+SELECTING = ("  epochs: 3\n", "  epochs: 3\n  selection: {rule: validation}\n")
 
 ALL = {"pretrain", "scratch", "tuned", "floor"}
 NETWORKS = {"pretrain", "scratch", "tuned"}
@@ -97,7 +98,7 @@ EFFECTS: dict[str, tuple[str, set[str]]] = {
     "finetuning.class_weights": ("balanced", DOWNSTREAM),
     "finetuning.threshold": ("0.2", DOWNSTREAM),
     "finetuning.vote": ("majority-but-first", DOWNSTREAM),
-    "finetuning.selection.rule": ("validation", DOWNSTREAM),
+    "finetuning.selection.rule": ("test", DOWNSTREAM),
     "finetuning.selection.fraction": ("0.1", DOWNSTREAM),
     "finetuning.selection.metric": ("image_accuracy", DOWNSTREAM),
     "finetuning.selection.patience": ("3", DOWNSTREAM),
@@ -127,7 +128,7 @@ def stages(cells):
 
     def make(*assignments: str, also: tuple = ()):
         found = {"pretrain": None}
-        for cell in cells(THREE, TWO_DATA_SETS, FULL, *also, assignments=assignments):
+        for cell in cells(THREE, TWO_DATA_SETS, FULL, SELECTING, *also, assignments=assignments):
             name = {"baseline": "scratch", "ordered": "tuned", "floor": "floor"}[cell.experiment]
             found[name] = cell.stage
             if cell.stage.upstream is not None:
@@ -146,6 +147,13 @@ def changed(before, after) -> set[str]:
 def test_a_setting_changes_these_stages_and_no_others(name, stages):
     value, expected = EFFECTS[name]
     assert changed(stages(), stages(f"{name}={value}")) == expected
+
+
+@pytest.mark.parametrize("name", ["fraction", "metric", "patience"])
+def test_what_a_selection_rule_has_no_use_for_changes_no_stage(name, stages):
+    value, _ = EFFECTS[f"finetuning.selection.{name}"]
+    last = "finetuning.selection.rule=last"
+    assert changed(stages(last), stages(last, f"finetuning.selection.{name}={value}")) == NOTHING
 
 
 def test_every_setting_has_its_effect_written_down():

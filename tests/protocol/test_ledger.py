@@ -188,3 +188,21 @@ def test_the_ledger_lies_in_any_of_the_folders(write, tmp_path):
         "heat",
         "test",
     }
+
+
+def test_a_protocol_that_names_no_decision_rests_on_none(cells):
+    assert {str(cell.decisions) for cell in cells()} == {"{}"}
+
+
+def test_a_mapping_where_an_option_has_null_is_a_change(cells, write):
+    write(
+        (
+            "set: {finetuning: {epochs: 3}}}",
+            "set: {finetuning: {epochs: 3, transform: {affine: null}}}}",
+        ),
+        text=LEDGER,
+        name="ledger.yaml",
+    )
+    found = cells(NAMED, assignments=["finetuning.transform.affine={zoom: [0.5, 2]}"])
+    (taken,) = {cell.decisions["length"] for cell in found}
+    assert "changed: finetuning.transform.affine" in taken

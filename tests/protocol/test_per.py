@@ -114,3 +114,16 @@ def test_a_relative_path_in_it_lies_beside_the_file_that_writes_it(cells, tmp_pa
     per = with_per("  dataset: {tissue: {datasets: {tissue: {root: elsewhere}}}}\n")
     roots = {cell.stage.data.settings.root for cell in cells(per)}
     assert roots == {str(tmp_path / "elsewhere")}
+
+
+def test_a_plugin_is_the_same_by_its_full_name(cells):
+    per = with_per("  encoder: {wide-net: {finetuning: {epochs: 7}}}\n")
+    spelt_out = ("matrix:\n", "matrix:\n  encoder: [fake/net, fake/wide-net]\n")
+    assert epochs(cells(spelt_out, per)) == {"fake/net": 3, "fake/wide-net": 7}
+
+
+def test_a_plugin_that_there_is_not_is_refused_at_its_place(cells, write, line_of):
+    change = with_per("  encoder:\n    wide-nett: {finetuning: {epochs: 7}}\n")
+    with pytest.raises(ProtocolError, match="No encoder is called 'wide-nett'") as caught:
+        cells(change)
+    assert caught.value.location.line == line_of(write(change), "wide-nett")

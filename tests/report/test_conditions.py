@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from mpcs_bench.report.conditions import differences, flatten
+from mpcs_bench.report.conditions import differences, flatten, row_conditions
 
 GROUPS = {"groups_train": 48, "groups_test": 16}
 
@@ -170,3 +170,10 @@ def test_the_refusal_is_printed_under_the_table(bench):
         "Not compared: conditions differ between new and base: precision: bf16 against fp32."
         in text
     )
+
+
+def test_parameters_of_plugins_tell_rows_apart_and_do_not_keep_them_from_being_compared():
+    one = {"precision": "fp32", "pretraining.loss.params.temperature": 0.1}
+    other = {"precision": "fp32", "pretraining.loss.params.temperature": 0.5}
+    assert row_conditions(one) != row_conditions(other)
+    assert differences(one, other) == ()

@@ -197,7 +197,7 @@ def test_no_interval_without_the_number_of_groups_or_without_spread(cells: Cells
 
 
 def test_what_was_selected_on_test_is_marked(cells: Cells) -> None:
-    cells.add(conditions={"finetuning.selection.rule": "test"})
+    cells.add(selected_on_test=True)
     (warning,) = cells.choose().warnings
     assert warning == "EXP-10: epoch chosen on the test part, so that values are optimistic."
 

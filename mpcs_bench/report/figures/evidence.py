@@ -16,7 +16,7 @@ from mpcs_bench.report.table import Values
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-SCALES = ("paper", "small", "smoke")
+SCALES = ("paper", "small", "cpu", "smoke")
 """Best first; any other scale comes after these."""
 
 

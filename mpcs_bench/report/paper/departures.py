@@ -57,6 +57,17 @@ def _of_scale(candidate: Candidate) -> Iterator[Departure]:
         yield _departure(candidate, "scale", "scale", scale, PAPER_SCALE)
 
 
+_PLUGINS = {
+    "encoder": "encoder",
+    "strategy": "pretraining.strategy",
+    "loss": "pretraining.loss",
+}
+"""Where the parameters of a factor's plugin stand; those of different plugins are not compared."""
+
+DIGEST = "weights.digest"
+"""Known only where the weights are: no protocol can say what it should be."""
+
+
 def _of_publication(candidate: Candidate, cells: Sequence[PublishedCell]) -> Iterator[Departure]:
     factors = candidate.factors
     named: tuple[tuple[str, str, str, Iterable[str | None]], ...] = (
@@ -79,7 +90,10 @@ def _of_run(candidate: Candidate, run: IntendedRun, intention: Intention) -> Ite
     if folds != run.folds:
         yield _departure(candidate, "folds", "folds", str(folds), str(run.folds))
     settings = candidate.settings
+    other = [name for name in _PLUGINS if candidate.factors[name] != run.factors[name]]
+    unlike = (DIGEST, *(f"{_PLUGINS[name]}.params" for name in other))
     differing = _differing(settings, run.settings) if settings else []
+    differing = [name for name in differing if not name.startswith(unlike)]
     otherwise: list[str] = []
     changed: dict[str, str] = {}
     for entry, text in candidate.decisions.items():

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
-from mpcs_bench.stats.records import Interval, PairedT
+from mpcs_bench.stats.records import METHODS, Interval, PairedT
 
 EQUAL_WITHIN = 1e-12
 """Differences closer than this (relative to the larger of 1 and their size) count as equal:
@@ -37,18 +37,8 @@ def corrected_resampled_t(
     has room for one, so their mean is used. Raises ValueError for J < 2, a ratio that is not
     positive, or values that are not finite.
     """
-    values = _finite(differences)
-    ratios = np.atleast_1d(np.asarray(test_train_ratio, dtype=np.float64))
-    if ratios.size not in (1, values.size):
-        raise ValueError(f"{ratios.size} ratios n_test/n_train for {values.size} differences")
-    if not np.all(np.isfinite(ratios)) or np.any(ratios <= 0):
-        raise ValueError("n_test/n_train must be positive and finite")
-    ratio = float(ratios.mean())
-    warnings = []
-    if float(np.ptp(ratios)) > 0.1 * ratio:
-        warnings.append(
-            f"n_test/n_train runs from {ratios.min():.3g} to {ratios.max():.3g}; the mean is used"
-        )
+    values = finite_differences(differences)
+    ratio, warnings = mean_ratio(test_train_ratio, values.size)
     return _t_test(
         values,
         ratio=ratio,
@@ -57,6 +47,7 @@ def corrected_resampled_t(
         method="corrected resampled t (Nadeau and Bengio 2003)",
         assumptions=(NORMAL, SHARED_TRAINING),
         warnings=warnings,
+        question=METHODS,
     )
 
 
@@ -70,17 +61,21 @@ def naive_paired_t(
     values that are not finite.
     """
     return _t_test(
-        _finite(differences),
+        finite_differences(differences),
         ratio=0.0,
         alpha=alpha,
         unit=unit,
         method="naive paired t",
         assumptions=(NORMAL, "the folds are independent"),
-        warnings=["naive: folds share training data, so p is too small"],
+        warnings=[
+            "naive: folds share training data, so p is too small (at 0.05, five folds at 80/20 "
+            "raise 0.14 false alarms)"
+        ],
     )
 
 
-def _finite(differences: ArrayLike) -> NDArray[np.float64]:
+def finite_differences(differences: ArrayLike) -> NDArray[np.float64]:
+    """Return the differences [J] as numbers. Raises ValueError below two, or where one is none."""
     values = np.asarray(differences, dtype=np.float64)
     if values.ndim != 1 or values.size < 2:
         raise ValueError(
@@ -89,6 +84,25 @@ def _finite(differences: ArrayLike) -> NDArray[np.float64]:
     if not np.all(np.isfinite(values)):
         raise ValueError("differences must be finite")
     return values
+
+
+def mean_ratio(test_train_ratio: float | Sequence[float], count: int) -> tuple[float, list[str]]:
+    """Return n_test/n_train, averaged over the splits, and a warning where the splits differ."""
+    ratios = np.atleast_1d(np.asarray(test_train_ratio, dtype=np.float64))
+    if ratios.size not in (1, count):
+        raise ValueError(f"{ratios.size} ratios n_test/n_train for {count} differences")
+    if not np.all(np.isfinite(ratios)) or np.any(ratios <= 0):
+        raise ValueError("n_test/n_train must be positive and finite")
+    ratio = float(ratios.mean())
+    if float(np.ptp(ratios)) <= 0.1 * ratio:
+        return ratio, []
+    span = f"n_test/n_train runs from {ratios.min():.3g} to {ratios.max():.3g}; the mean is used"
+    return ratio, [span]
+
+
+def all_equal(values: NDArray[np.float64]) -> bool:
+    """Return whether the values differ by no more than rounding."""
+    return float(np.ptp(values)) <= EQUAL_WITHIN * max(1.0, float(np.abs(values).max()))
 
 
 def _t_test(
@@ -100,12 +114,13 @@ def _t_test(
     method: str,
     assumptions: tuple[str, ...],
     warnings: list[str],
+    question: str = "",
 ) -> PairedT:
     if not 0 < alpha < 1:
         raise ValueError(f"alpha must lie between 0 and 1, not {alpha}")
     count, mean = values.size, float(values.mean())
     freedom = count - 1
-    if float(np.ptp(values)) <= EQUAL_WITHIN * max(1.0, float(np.abs(values).max())):
+    if all_equal(values):
         warnings.append(f"all {count} differences are equal: no variance, hence no t and no p")
         error, statistic, p, interval, detectable = 0.0, None, None, None, None
     else:
@@ -120,6 +135,7 @@ def _t_test(
         method=method,
         assumptions=assumptions,
         warnings=tuple(warnings),
+        question=question,
         mean_difference=mean,
         standard_error=error,
         degrees_of_freedom=freedom,

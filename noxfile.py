@@ -33,7 +33,8 @@ def _run_shared(session: nox.Session, command: str, *arguments: str) -> None:
 def tests(session: nox.Session) -> None:
     """Everything but the long ones; under 12 minutes on 2 cores."""
     session.install(PACKAGE)
-    session.run("pytest", *session.posargs, env=ENVIRONMENT)
+    # Two processes: most tests compute on one core, and some wait for processes of their own.
+    session.run("pytest", "-n", "2", *session.posargs, env=ENVIRONMENT)
 
 
 @nox.session(venv_backend="none")

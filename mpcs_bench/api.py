@@ -12,6 +12,7 @@ from mpcs_bench.errors import BenchError, DataError, PluginError, did_you_mean
 from mpcs_bench.shipped import folder
 
 if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
     from pandas import DataFrame
 
     from mpcs_bench.engine.binding import Binder
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from mpcs_bench.protocol.ledger import Entry
     from mpcs_bench.protocol.load import LoadedProtocol
     from mpcs_bench.registry.registry import Registry
+    from mpcs_bench.report.audit import Audit
+    from mpcs_bench.report.compare.build import Significance
+    from mpcs_bench.report.figures.entry import FigureEntry
     from mpcs_bench.report.model import Report
     from mpcs_bench.report.paper import PaperReport
     from mpcs_bench.store import Store
@@ -194,9 +198,9 @@ def run(
     with workspace.lock():
         planned = plan(references, workspace, options, observer=observer)
         jobs = options.jobs or default_jobs(planned.device, planned.threads)
-        outcome = Run(planned, workspace, jobs, observer).execute()
-        with suppress(BenchError):  # what was trained is safe, and `report` tries again
+        with suppress(BenchError):  # `report` tries again
             load_published(workspace, wait=1.0)
+        outcome = Run(planned, workspace, jobs, observer).execute()
     return planned, outcome
 
 
@@ -246,7 +250,12 @@ def connect(workspace: Workspace) -> Store:
 
 
 def report(workspace: Workspace, protocol: str) -> Report:
-    """Build the report of one protocol and store its comparisons in the table `comparison`."""
+    """Build the report of one protocol and store its comparisons in the table `comparison`.
+
+    Where it holds experiments of a publication, it opens with the verdicts on these.
+    """
+    from dataclasses import replace
+
     from mpcs_bench.report import build_report, comparison_rows
     from mpcs_bench.store import ComparisonRow
 
@@ -254,23 +263,49 @@ def report(workspace: Workspace, protocol: str) -> Report:
     load_published(workspace)
     with store.reader() as connection:
         built = build_report(connection, protocol)
+        built = replace(built, verdicts=_opening(connection, protocol))
     store.save_comparisons(ComparisonRow(**row) for row in comparison_rows(built))
     return built
+
+
+def _opening(connection: DuckDBPyConnection, protocol: str) -> tuple[str, ...]:
+    """Return the sentences that say what a protocol's results make of published values."""
+    from mpcs_bench.report.paper import (
+        Intention,
+        held_experiments,
+        opening_verdicts,
+        publications_fed,
+        read_intention,
+    )
+
+    held = held_experiments(connection, [protocol])
+    papers = publications_fed(list(held))
+    if not papers:
+        return ()
+
+    def intention() -> Intention:
+        plugins = registry()
+        return read_intention(held, load, lambda loaded: expand([loaded], plugins))
+
+    return opening_verdicts(connection, protocol, papers, intention)
 
 
 def report_paper(workspace: Workspace, protocols: Sequence[str]) -> tuple[PaperReport, ...]:
     """Build the tables and figures of each publication that prints values of these protocols.
 
-    None where no protocol holds an experiment of a published table. Raises ReportError where the
-    workspace has no cell of one of `protocols`.
+    Their verdicts are stored in the table `verdicts`, in the place of earlier ones. None where no
+    protocol holds an experiment of a published table. Raises ReportError where the workspace has
+    no cell of one of `protocols`.
     """
     from mpcs_bench.report.figures import declared_strategies
     from mpcs_bench.report.paper import (
         build_paper,
         held_experiments,
+        paper_verdict_rows,
         publications_fed,
         read_intention,
     )
+    from mpcs_bench.store import VerdictRow
 
     store = connect(workspace)
     load_published(workspace)
@@ -281,7 +316,7 @@ def report_paper(workspace: Workspace, protocols: Sequence[str]) -> tuple[PaperR
             return ()
         plugins = registry()
         intention = read_intention(held, load, lambda loaded: expand([loaded], plugins))
-        return tuple(
+        built = tuple(
             build_paper(
                 connection,
                 workspace.results,
@@ -292,6 +327,18 @@ def report_paper(workspace: Workspace, protocols: Sequence[str]) -> tuple[PaperR
             )
             for paper in papers
         )
+    store.save_verdicts(VerdictRow(**row) for one in built for row in paper_verdict_rows(one))
+    return built
+
+
+def report_figures(workspace: Workspace, protocols: Sequence[str]) -> list[FigureEntry]:
+    """Draw the figures of protocols that feed no published table, such as a supplement's."""
+    from mpcs_bench.report.figures import build_figures, declared_strategies
+
+    strategies = declared_strategies(registry())
+    with connect(workspace).reader() as connection:
+        found = build_figures(connection, workspace.results, protocols, None, strategies)
+    return [entry for entry in found if entry.fed and entry.figure is not None and entry.of_results]
 
 
 def protocols_of(workspace: Workspace) -> list[str]:
@@ -390,3 +437,45 @@ def load_published(workspace: Workspace, *, wait: float = 10.0) -> tuple[str, ..
 
         store.load_published([published_source(read_published(place)) for place in lacking])
     return tuple(place.name for place in lacking)
+
+
+def audit(
+    reference: str | Path | None = None,
+    *,
+    rules: Sequence[str] = (),
+    severities: Sequence[str] = (),
+) -> list[Audit]:
+    """Return what published numbers say of each other: of all publications, of one by its id, or
+    of those in a folder.
+
+    `rules` and `severities` keep only theirs. Raises PublishedError for a publication, a rule or
+    a severity that there is not, and for files that cannot be read.
+    """
+    from mpcs_bench.report.audit import audit_publication, publications
+
+    return [audit_publication(paper, rules, severities) for paper in publications(reference)]
+
+
+def compare(
+    workspace: Workspace,
+    baseline: str,
+    candidates: Sequence[str],
+    *,
+    metric: str | None = None,
+    rope: float = 0.01,
+) -> Significance:
+    """Test experiments of any protocols against one, and store every test in `comparison`.
+
+    References are `protocol:experiment`, or either alone where that is enough; `rope`, a
+    proportion, is how far from zero a difference counts as equivalent. Raises ReportError as
+    `report.compare.build.compare_experiments`.
+    """
+    from mpcs_bench.report.compare.build import compare_experiments
+    from mpcs_bench.report.compare.rows import significance_rows
+    from mpcs_bench.store import ComparisonRow
+
+    store = connect(workspace)
+    with store.reader() as connection:
+        found = compare_experiments(connection, baseline, candidates, metric=metric, rope=rope)
+    store.save_comparisons(ComparisonRow(**row) for row in significance_rows(found))
+    return found

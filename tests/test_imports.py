@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).resolve().parent.parent / "mpcs_bench"
-ORDER = ["cli", "api", "report", "engine", "stages", "data", "registry", "protocol"]
+ORDER = ["cli", "api", "check", "report", "engine", "stages", "data", "registry", "protocol"]
 LEAVES = {"store", "stats", "records"}
 EVERYWHERE = {"errors", "shipped"}
 LEAF_MAY = {"protocol.canonical", "protocol.seeds"}

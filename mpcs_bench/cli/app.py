@@ -10,6 +10,8 @@ import typer
 
 import mpcs_bench
 from mpcs_bench.cli import (
+    auditing,
+    comparing,
     data,
     doctor,
     exporting,
@@ -42,6 +44,8 @@ app.command("show")(results.show)
 app.command("sql")(results.sql)
 app.add_typer(exporting.app, name="export")
 app.command("report")(reporting.report)
+app.command("compare")(comparing.compare)
+app.command("audit")(auditing.audit)
 app.command("ledger")(ledger.ledger)
 app.command("doctor")(doctor.doctor)
 

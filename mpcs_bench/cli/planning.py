@@ -63,8 +63,12 @@ def plan(
     print_table(
         ["status", "kind", "stage", "why"],
         [
-            (stage.status, stage.spec.kind, stage.spec.symbolic, stage.reason)
-            for stage in planned.stages
+            *(
+                (stage.status, stage.spec.kind, stage.spec.symbolic, stage.reason)
+                for stage in planned.stages
+                if stage.status != "blocked"
+            ),
+            *_blocked_rows(planned),
         ],
     )
     counts = ", ".join(f"{n} {kind}" for kind, n in planned.kinds().items())
@@ -76,6 +80,18 @@ def plan(
     for line in forecast_lines(expected):
         say(line)
     _remarks(planned)
+
+
+def _blocked_rows(planned: Plan) -> list[tuple[str, str, str, str]]:
+    """Return one row for each kind of stage and what it waits for: there may be hundreds."""
+    alike: dict[tuple[str, str], list[str]] = {}
+    for stage in planned.stages:
+        if stage.status == "blocked":
+            alike.setdefault((stage.spec.kind, stage.reason), []).append(stage.spec.symbolic)
+    return [
+        ("blocked", kind, names[0] if len(names) == 1 else f"{len(names)} stages", reason)
+        for (kind, reason), names in alike.items()
+    ]
 
 
 def validate(

@@ -18,6 +18,9 @@ EVERY = "all"
 PAPER = "paper"
 """The folder of the paper's pages, beside those of the protocols."""
 
+FIGURES = "figures"
+"""The folder of figures of protocols that feed no table of a paper."""
+
 
 def report(
     protocol: Annotated[
@@ -72,13 +75,18 @@ def write_paper_pages(
     """Write the tables and figures of each publication that the protocols feed.
 
     They go to the folder `paper`; where there are several publications, to one folder each in it.
-    With `show` the tables are printed. Returns the paths by name of the folder; none where no
-    protocol holds an experiment of a published table.
+    With `show` the tables are printed. Where no protocol holds an experiment of a published table,
+    the figures that they feed alone go to the folder `figures`. Returns the paths by name of the
+    folder.
     """
+    from mpcs_bench.report.figures import save_figures
     from mpcs_bench.report.paper import render_paper_terminal, write_paper
 
     reports = api.report_paper(workspace, protocols)
-    pages = {}
+    pages: dict[str, list[str]] = {}
+    if not reports and (figures := api.report_figures(workspace, protocols)):
+        folder = (output or workspace.reports) / FIGURES
+        return {FIGURES: [str(path) for path in save_figures(figures, folder)]}
     for built in reports:
         if show:
             render_paper_terminal(built, stdout())

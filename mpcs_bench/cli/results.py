@@ -65,7 +65,8 @@ def show(
         numbers = {row[columns.index("cell_id")] for row in rows}
         if len(numbers) > 1:
             raise StoreError(
-                f"'{cell}' names {len(numbers)} cells.", hint="Give the cell's number."
+                f"'{cell}' names {len(numbers)} cells.",
+                hint=f"Give the cell's number: {', '.join(map(str, sorted(numbers)))}.",
             )
         facts = dict(zip(columns, rows[0], strict=True))
         metrics = connection.execute(
@@ -96,7 +97,8 @@ def sql(
 ) -> None:
     """Ask the database in SQL; it cannot write, neither tables nor files.
 
-    Views: protocols, cells, metrics, predictions, samples, history, stages, comparison, published.
+    Views: protocols, cells, metrics, predictions, samples, history, stages, comparison, published,
+    claims, verdicts.
     """
     columns, rows = api.connect(cli.workspace_at(workspace)).query(query)
     if as_json:

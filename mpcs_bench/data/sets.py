@@ -116,7 +116,7 @@ def eligible_sets(
         reasons = "; ".join(f"{reason}: {count}" for reason, count in coverage.left_out.items())
         raise DataError(
             f"None of {len(sets)} sets can take part in pre-training ({reasons}).",
-            hint="Use `sets: {require: strategy}`, or fewer magnifications.",
+            hint="Set `pretraining.sets.require` to strategy, or fewer magnifications.",
         )
     return chosen, coverage
 

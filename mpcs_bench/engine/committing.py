@@ -140,7 +140,7 @@ def plan_records(plan: Plan) -> list[PlanRecord]:
                 baseline=protocol.report.baseline,
                 planned_at=now,
                 cells=cells,
-                notes=(*protocol.report.notes, *plan.notes()),
+                notes=(*protocol.report.notes, *plan.notes(protocol.name)),
                 factors=compared(loaded),
                 decisions=_decisions(loaded, [item.cell for item in members]),
                 margin=protocol.report.margin,

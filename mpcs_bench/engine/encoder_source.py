@@ -48,7 +48,8 @@ def find_encoder(workspace: Workspace, name: str, *, finetuned: bool) -> Encoder
         what = "cells" if cells else "pre-trainings"
         raise StoreError(
             f"'{name}' names {max(len(cells), len(pretrainings))} {what}.",
-            hint="Give a cell's number, or more of a key.",
+            hint="Give more of a key"
+            + (f", or a cell's number: {', '.join(map(str, sorted(cells)))}." if cells else "."),
         )
     for cell in cells.values():
         return _of_cell(workspace, cell, finetuned=finetuned)

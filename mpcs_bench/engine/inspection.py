@@ -12,6 +12,7 @@ from mpcs_bench.data.leakage_audit import audit_split
 from mpcs_bench.data.leakage_pretraining import audit_pretraining
 from mpcs_bench.data.splits import NO_PART
 from mpcs_bench.engine.binding import Binder, BoundData
+from mpcs_bench.engine.plan import Placed
 from mpcs_bench.protocol.canonical import digest
 from mpcs_bench.protocol.cells import DataNeed, StageSpec
 from mpcs_bench.registry.registry import Registry
@@ -28,30 +29,30 @@ class Inspector:
 
     def __init__(self, binder: Binder, registry: Registry) -> None:
         self._binder, self._registry = binder, registry
-        self._findings: dict[str, Finding] = {}
-        self._notices: dict[str, None] = {}
+        self._findings: dict[str, Placed[Finding]] = {}
+        self._notices: dict[tuple[str, str], None] = {}
         self._samples: dict[tuple[str, str], None] = {}
         self._audited: set[str] = set()
         self._rows: dict[str, TaskRows] = {}
 
     @property
-    def findings(self) -> tuple[Finding, ...]:
-        """What the leakage audit found; nothing in it stops a run."""
+    def findings(self) -> tuple[Placed[Finding], ...]:
+        """What the leakage audit found, and in which data sets; nothing in it stops a run."""
         return tuple(self._findings.values())
 
     @property
-    def notices(self) -> tuple[str, ...]:
-        """Sentences on who takes part and who does not."""
-        return tuple(self._notices)
+    def notices(self) -> tuple[Placed[str], ...]:
+        """Sentences on who takes part and who does not, and of which data set."""
+        return tuple(Placed((name,), text) for name, text in self._notices)
 
     @property
     def samples(self) -> tuple[tuple[str, str], ...]:
         """(data set name, fingerprint) of every index in use."""
         return tuple(self._samples)
 
-    def say(self, notice: str) -> None:
-        """Add a notice."""
-        self._notices[notice] = None
+    def say(self, dataset: str, notice: str) -> None:
+        """Add a notice on a data set."""
+        self._notices[dataset, notice] = None
 
     def inspect(self, spec: StageSpec, bound: BoundData) -> None:
         """Look at the data of one stage.
@@ -92,7 +93,7 @@ class Inspector:
             return
         defects = self._binder.dataset(need).known_defects
         found = audit_split(bound.index, bound.split, need.split.accept, defects, selection)
-        self._keep(need.name, found)
+        self._keep((need.name,), found)
 
     def _audit_transfer(
         self, spec: StageSpec, upstream: StageSpec, bound: BoundData, rows: TaskRows
@@ -110,13 +111,14 @@ class Inspector:
         found = audit_pretraining(
             source.index, seen, bound.index, rows.test, fold=fold, accept=spec.data.split.accept
         )
-        self._keep(f"{upstream.data.name} to {spec.data.name}", found)
+        self._keep((upstream.data.name, spec.data.name), found)
 
-    def _keep(self, where: str, found: Iterable[Finding]) -> None:
+    def _keep(self, datasets: tuple[str, ...], found: Iterable[Finding]) -> None:
         listed = list(found)
         raise_on_errors(listed)
         for finding in listed:
-            self._findings.setdefault(f"{where}: {describe(finding)}", finding)
+            name = f"{' to '.join(datasets)}: {describe(finding)}"
+            self._findings.setdefault(name, Placed(datasets, finding))
 
     def _look_at_sets(self, spec: StageSpec, bound: BoundData) -> None:
         identity: Mapping[str, Any] = spec.spec["strategy"]
@@ -132,9 +134,10 @@ class Inspector:
         reasons = "; ".join(f"{why}: {n}" for why, n in coverage.left_out.items())
         names = f": {_names(coverage.patients)}" if spec.data.split.scheme == "file" else ""
         self.say(
+            spec.data.name,
             f"Pre-training with '{strategy.name}' at {magnifications}, fold {spec.spec['fold']}: "
             f"{len(sets)} of {coverage.sets} sets take part, of {len(coverage.patients)} patients"
-            f"{names}." + (f" Left out: {reasons}." if reasons else "")
+            f"{names}." + (f" Left out: {reasons}." if reasons else ""),
         )
 
     def _say_who_trains(self, spec: StageSpec, bound: BoundData, rows: TaskRows) -> None:
@@ -142,9 +145,10 @@ class Inspector:
         magnification = spec.spec["train_magnification"]
         scope = f" at {magnification}X" if magnification else ""
         self.say(
+            spec.data.name,
             f"Fine-tuning{scope}, fold {spec.spec['fold']}: {len(rows.train)} training images of "
             f"{_names(patients[rows.train])}; {len(rows.test)} test images of "
-            f"{_names(patients[rows.test])}."
+            f"{_names(patients[rows.test])}.",
         )
 
     def _say_who_is_left_out(self, spec: StageSpec, bound: BoundData) -> None:
@@ -153,8 +157,9 @@ class Inspector:
         if unused.any():
             names = _names(bound.index.text("patient_id")[unused])
             self.say(
+                spec.data.name,
                 f"Fold {spec.spec['fold']} of the split file leaves out {int(unused.sum())} "
-                f"images, of patients that it does not name: {names}."
+                f"images, of patients that it does not name: {names}.",
             )
 
     def _once(self, *what: object) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Generic, Literal, TypeVar
 
 from mpcs_bench.data.leakage import Finding
 from mpcs_bench.protocol.cells import Cell, StageSpec
@@ -13,6 +13,17 @@ from mpcs_bench.protocol.load import LoadedProtocol
 from mpcs_bench.stages.job import StageJob
 
 Status = Literal["done", "run", "blocked"]
+
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Placed(Generic[T]):
+    """A finding or a sentence, and the names of the data sets that it is about."""
+
+    datasets: tuple[str, ...]
+    what: T
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,16 +60,16 @@ class Plan:
 
     `members` are all cells of the protocols in order, those that `--only` leaves out included.
 
-    `notices` are sentences on what takes part and what does not; `findings` those of the leakage
-    audit. Neither stops a run.
+    `noticed` are sentences on what takes part and what does not; `audited` the findings of the
+    leakage audit. Neither stops a run.
     """
 
     protocols: tuple[LoadedProtocol, ...]
     cells: tuple[PlanCell, ...]
     members: tuple[PlanCell, ...]
     stages: tuple[PlannedStage, ...]
-    findings: tuple[Finding, ...] = ()
-    notices: tuple[str, ...] = ()
+    audited: tuple[Placed[Finding], ...] = ()
+    noticed: tuple[Placed[str], ...] = ()
     samples: tuple[tuple[str, str], ...] = field(default=())
     """(data set name, fingerprint) of every index in use."""
     device: str = "cpu"
@@ -66,10 +77,25 @@ class Plan:
     variation: str = ""
     """How the protocols were changed from what their files say: overlays and `--set`."""
 
-    def notes(self) -> tuple[str, ...]:
-        """Return what a table made from this plan must say beside its numbers."""
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What the leakage audit found."""
+        return tuple(found.what for found in self.audited)
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """Sentences on what takes part and what does not."""
+        return tuple(found.what for found in self.noticed)
+
+    def notes(self, protocol: str) -> tuple[str, ...]:
+        """Return what the tables of a protocol must say beside their numbers."""
+        stages = [item.cell.stage for item in self.members if item.cell.protocol == protocol]
+        used = {stage.data.name for stage in stages}
+        used |= {stage.upstream.data.name for stage in stages if stage.upstream is not None}
         varied = (f"Changed from the protocol's file: {self.variation}",) if self.variation else ()
-        return (*varied, *self.notices, *_leakage_notes(self.findings))
+        notices = [found.what for found in self.noticed if used >= set(found.datasets)]
+        audited = [found for found in self.audited if used >= set(found.datasets)]
+        return (*varied, *notices, *_leakage_notes(audited))
 
     def count(self, status: Status) -> int:
         """Return how many stages have this status."""
@@ -93,16 +119,24 @@ class Plan:
         return [stage for stage in self.stages if stage.status == "run"]
 
 
-def _leakage_notes(findings: Sequence[Finding]) -> Iterator[str]:
-    """Sum up the leakage audit: one sentence a rule, with the folds it concerns."""
-    by_rule: dict[tuple[str, str], list[Finding]] = {}
-    for finding in findings:
+def _leakage_notes(audited: Sequence[Placed[Finding]]) -> Iterator[str]:
+    """Sum up the leakage audit: one sentence a data set and rule, with the folds it concerns."""
+    by_rule: dict[tuple[str, str, str], dict[str, list[int]]] = {}
+    for found in audited:
+        finding = found.what
         said = "declared" if finding.declared else str(finding.severity)
-        by_rule.setdefault((finding.rule, said), []).append(finding)
-    for (rule, said), found in by_rule.items():
-        folds = sorted({finding.fold for finding in found if finding.fold is not None})
-        where = f" (folds {', '.join(map(str, folds))})" if folds else ""
-        yield f"Leakage audit, {rule} ({said}){where}: {found[0].message}."
+        place = " to ".join(found.datasets), finding.rule, said
+        folds = by_rule.setdefault(place, {}).setdefault(finding.message, [])
+        folds += [] if finding.fold is None else [finding.fold]
+    for (where, rule, said), messages in by_rule.items():
+        told = "; ".join(message + _in_folds(folds) for message, folds in messages.items())
+        yield f"Leakage audit of {where}, {rule} ({said}): {told}."
+
+
+def _in_folds(folds: Sequence[int]) -> str:
+    if not folds:
+        return ""
+    return f" (fold{'s' if len(folds) > 1 else ''} {', '.join(map(str, sorted(folds)))})"
 
 
 def filter_cells(cells: Sequence[Cell], only: dict[str, set[str]]) -> list[Cell]:

@@ -12,7 +12,7 @@ from mpcs_bench.engine.binding import Binder, Blocked
 from mpcs_bench.engine.inspection import Inspector
 from mpcs_bench.engine.plan import Plan, PlanCell, PlannedStage
 from mpcs_bench.engine.workspace import Workspace
-from mpcs_bench.errors import BenchError
+from mpcs_bench.errors import BenchError, DataError
 from mpcs_bench.protocol.canonical import canonical_json, digest
 from mpcs_bench.protocol.cells import Cell, StageSpec
 from mpcs_bench.protocol.load import LoadedProtocol
@@ -59,7 +59,7 @@ class Planner:
         Raises DataError, SplitError or PluginError for what is there and cannot be used.
         """
         wanted = cells if chosen is None else chosen
-        planned = {id(cell): self._cell(cell) for cell in wanted}
+        planned = {id(cell): self._said_of(cell) for cell in wanted}
         stages = tuple(self._unique_stages())
         others = {id(cell): self._other(cell) for cell in cells if id(cell) not in planned}
         everything = planned | others
@@ -68,12 +68,20 @@ class Planner:
             cells=tuple(planned.values()),
             members=tuple(everything[id(cell)] for cell in cells),
             stages=stages,
-            findings=self._inspector.findings,
-            notices=self._inspector.notices,
+            audited=self._inspector.findings,
+            noticed=self._inspector.notices,
             samples=self._inspector.samples,
             device=self._device,
             variation=variation,
         )
+
+    def _said_of(self, cell: Cell) -> PlanCell:
+        """Return a cell; an error in its data says whose they are."""
+        try:
+            return self._cell(cell)
+        except DataError as error:
+            where = f"{cell.protocol}, data set '{cell.stage.data.name}': {error.message}"
+            raise DataError(where, hint=error.hint, location=error.location) from error
 
     def _other(self, cell: Cell) -> PlanCell:
         """Return a cell that will not run now; what keeps it from running is not this run's."""
@@ -198,8 +206,9 @@ class Planner:
         """A result is never rewritten: weights that were not kept cannot be had from it."""
         if spec.keep_weights and not (self._workspace.results / key / WEIGHTS).is_file():
             self._inspector.say(
+                spec.data.name,
                 f"{spec.symbolic} was finished without keeping its weights, and is not run again. "
-                "Use another --workspace to have them."
+                "Use another --workspace to have them.",
             )
 
     def _reason(self, spec: StageSpec, key: str, hashed: Mapping[str, Any]) -> str:

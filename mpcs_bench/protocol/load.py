@@ -98,9 +98,10 @@ def load(
     path = find(reference, folders)
     ledger = read_ledger([path.parent, *folders])
     files: list[Path] = []
-    document = _extended(path, files, ledger)
+    shared = _Shared(files, ledger, folders)
+    document = _extended(path, shared)
     for name in overlays:
-        overlay = _extended(_find_overlay(name, path, folders), files, ledger)
+        overlay = _extended(_find_overlay(name, path, folders), shared)
         document = layered(document, overlay)
     assigned = []
     for text in assignments:
@@ -113,15 +114,28 @@ def load(
     return LoadedProtocol(protocol, document, path, tuple(files), tuple(assigned), ledger)
 
 
-def _extended(
-    path: Path, files: list[Path], ledger: Ledger, chain: tuple[Path, ...] = ()
-) -> Document:
+@dataclass(frozen=True, slots=True)
+class _Shared:
+    """What reading one file after the other has in common: files read so far, ledger, folders."""
+
+    files: list[Path]
+    ledger: Ledger
+    folders: Sequence[Path]
+
+    def parent(self, name: str, child: Path) -> Path:
+        """Return the file that `child` extends by `name`: beside it, or among those that ship."""
+        beside = child.parent / Path(name).expanduser()
+        shipped = [folder / name for folder in self.folders]
+        return next((path for path in (beside, *shipped) if path.is_file()), beside)
+
+
+def _extended(path: Path, shared: _Shared, chain: tuple[Path, ...] = ()) -> Document:
     """Read `path` over the files it extends; one that has been read already is not laid again.
 
     So two files may extend a third, and what one of them changes of it stays changed.
     """
     document = load_document(path)
-    files.append(path)
+    shared.files.append(path)
     values = anchored(document.values, path.parent.resolve())
     parents = values.pop("extends", ())
     listed = isinstance(parents, list)
@@ -129,7 +143,7 @@ def _extended(
     base = Document({})
     for index, parent in enumerate(_file_names(parents, document)):
         place = document.locate(["extends", index] if listed else ["extends"])
-        target = path.parent / Path(parent).expanduser()
+        target = shared.parent(parent, path)
         circle = (*chain, path)
         if any(_same_file(target, other) for other in circle):
             names = " -> ".join(item.name for item in (*circle, target))
@@ -142,9 +156,9 @@ def _extended(
                 location=place,
                 hint=f"Looked for {target}.",
             )
-        if not any(_same_file(target, other) for other in files):
-            base = layered(base, _extended(target, files, ledger, circle))
-    result = laid(base, Document(values, document.places), ledger)
+        if not any(_same_file(target, other) for other in shared.files):
+            base = layered(base, _extended(target, shared, circle))
+    result = laid(base, Document(values, document.places), shared.ledger)
     result.places[()] = document.places[()]  # what is missing is missing here, not in a base
     return result
 

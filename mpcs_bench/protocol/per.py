@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from mpcs_bench.errors import ProtocolError
+from mpcs_bench.errors import ProtocolError, did_you_mean
 from mpcs_bench.protocol.document import KINDS, Document
 from mpcs_bench.protocol.dotted import keys_of, setting_path, step, suggestion, value_at
 
@@ -21,6 +21,10 @@ ANY = "*"
 """Stands for every value of an axis but none."""
 
 NONE = "none"
+VALUES = {
+    "adaptation": ("finetune", "linear", "colour-floor"),
+    "weights": ("none", "imagenet", "file"),
+}
 Path = tuple[str, ...]
 Canonical = Callable[[str, str], str]
 """Gives for an axis and a value as written the one name of what it means; raises ProtocolError."""
@@ -42,9 +46,11 @@ def axis_names(values: Mapping[str, Any]) -> dict[str, str]:
 
 
 def fragments(document: Document) -> Iterator[tuple[str, str, Document]]:
-    """Yield axis, value and settings of everything under `per`, in the order written."""
+    """Yield axis, value and settings of everything under `per`: axes as written, `*` first."""
     for axis, by_value in _mapping(document.values.get(PER)).items():
-        for value, settings in _mapping(by_value).items():
+        found = _mapping(by_value)
+        for value in sorted(found, key=lambda name: name != ANY):
+            settings = found[value]
             if isinstance(settings, Mapping):
                 place = document.places_within((PER, axis, value))
                 yield axis, value, Document(dict(settings), place)
@@ -83,7 +89,10 @@ def without_per(document: Document) -> Document:
 
 
 def outdated(lower: Document, upper: Document) -> Document:
-    """Return `lower` without what its `per` says of settings that `upper` writes plainly."""
+    """Return `lower` without what its `per` says of settings that `upper` writes for more cells.
+
+    Plainly is for all cells, `*` for all that have the axis at all.
+    """
     if not lower.values.get(PER):
         return lower
     written = [path for path, _ in leaves(without_per(upper).values)]
@@ -103,17 +112,31 @@ def outdated(lower: Document, upper: Document) -> Document:
         # Which encoder it is may be said above; what is said of that encoder stays.
         own = setting_path(axis)
         against = [path for path in written if path != own]
+        every = _mapping(_mapping(_mapping(upper.values.get(PER)).get(axis)).get(ANY))
+        wider = [path for path, _ in leaves(every)]
         per[axis] = {
             value: settings
             for value, old in _mapping(by_value).items()
-            if (settings := kept(old, (), against)) is not _GONE
+            if (settings := kept(old, (), against if value == ANY else [*against, *wider]))
+            is not _GONE
         }
     return Document({**lower.values, PER: per}, lower.places)
 
 
 def check_per(document: Document, model: type[BaseModel]) -> None:
-    """Raise ProtocolError, with its place, for a key under `per` that is no setting of `model`."""
+    """Raise ProtocolError, with its place, for what `per` names and there is not.
+
+    That is a key that is no setting of `model`, or a value that an axis of few values cannot have.
+    Names of plugins are looked at when cells are made; those of data sets may be of another
+    protocol.
+    """
     for axis, value, settings in fragments(document):
+        if value != ANY and value not in VALUES.get(axis, (value,)):
+            raise ProtocolError(
+                f"there is no {axis} '{value}'.{did_you_mean(value, list(VALUES[axis]))}",
+                location=document.locate((PER, axis, value)),
+                hint=f"It is one of {', '.join(VALUES[axis])}.",
+            )
         for path, _ in leaves(settings.values):
             annotation: Any = model
             for index, part in enumerate(path):

@@ -13,6 +13,9 @@ from mpcs_bench.records.json_file import read_json, to_json
 from mpcs_bench.records.spec import FORMAT, CellAxes, check_key
 
 FOLDER = "plans"
+DEFAULT_MARGIN = 3.0
+"""Percentage points; what plans say that were made before they could say it."""
+
 _HINT = "Remove this file and run the protocol again: it is written anew."
 
 
@@ -44,7 +47,8 @@ class PlanRecord:
     """The cells of one protocol; `planned_at` is ISO 8601 in UTC, `notes` go with its tables.
 
     `factors` are conditions that its table compares; `decisions` are those that its numbers rest
-    on: entry -> `question` and `taken`, what each experiment took.
+    on: entry -> `question` and `taken`, what each experiment took. `margin` is how many percentage
+    points a value may lie from a published one and be called equivalent.
     """
 
     protocol: str
@@ -56,6 +60,7 @@ class PlanRecord:
     notes: tuple[str, ...] = ()
     factors: tuple[str, ...] = ()
     decisions: Mapping[str, Any] = field(default_factory=dict)
+    margin: float = DEFAULT_MARGIN
 
 
 def write_plan(workspace: Path, plan: PlanRecord) -> Path:
@@ -100,12 +105,13 @@ def _read(path: Path) -> PlanRecord:
             **{
                 item.name: document[item.name]
                 for item in fields(PlanRecord)
-                if item.name not in ("cells", "notes", "factors", "decisions")
+                if item.name not in ("cells", "notes", "factors", "decisions", "margin")
             },
             cells=cells,
             notes=tuple(document["notes"]),
             factors=tuple(document.get("factors", ())),
             decisions=dict(document.get("decisions", {})),
+            margin=document.get("margin", DEFAULT_MARGIN),
         )
     except KeyError as error:
         raise StoreError(f"{path} lacks the field {error}.", hint=_HINT) from error

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from mpcs_bench.report.compare.answers import AnswerBook, load_answers
+from mpcs_bench.report.compare.asking import PATIENTS, ask_trained
 from mpcs_bench.report.comparing import compare_all
 from mpcs_bench.report.grouping import RowGroup, group_rows
-from mpcs_bench.report.model import Block, Metric, Report
+from mpcs_bench.report.model import Block, Comparison, Metric, Report
 from mpcs_bench.report.origins import coverage, provenance
 from mpcs_bench.report.pairing import Method
 from mpcs_bench.report.source import MetricValue, Source, load
@@ -40,8 +43,11 @@ def build_report(
         for dataset in dict.fromkeys(cell.dataset for cell in source.cells)
     }
     by_metric = _by_metric(source)
+    questions = {
+        dataset: _question(connection, rows, by_metric, held_to) for dataset, rows in groups.items()
+    }
     blocks = tuple(
-        _block(dataset, rows, metric, by_metric[metric.name], held_to)
+        _block(dataset, rows, metric, by_metric[metric.name], questions[dataset])
         for dataset, rows in groups.items()
         for metric in source.metrics
         if any(cell.cell_id in by_metric[metric.name] for row in rows for cell in row.cells)
@@ -67,19 +73,54 @@ def _by_metric(source: Source) -> dict[str, Values]:
     return defaultdict(dict, {metric: dict(cells) for metric, cells in found.items()})
 
 
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """What the rows of a data set are held to, and what is known of its test items."""
+
+    baseline: str
+    book: AnswerBook
+    patients: bool
+
+
+def _question(
+    connection: DuckDBPyConnection,
+    groups: Sequence[RowGroup],
+    by_metric: dict[str, Values],
+    held_to: str | None,
+) -> _Question | None:
+    own = [group for group in groups if not group.first.control]
+    if held_to is None or held_to not in {group.first.experiment for group in own}:
+        return None
+    cells = [cell for group in own for cell in group.cells]
+    compared = len({group.first.experiment for group in own}) > 1
+    return _Question(
+        baseline=held_to,
+        book=load_answers(connection, cells if compared else ()),
+        patients=any(cell.cell_id in by_metric[PATIENTS] for cell in cells),
+    )
+
+
 def _block(
-    dataset: str, groups: Sequence[RowGroup], metric: Metric, values: Values, held_to: str | None
+    dataset: str,
+    groups: Sequence[RowGroup],
+    metric: Metric,
+    values: Values,
+    question: _Question | None,
 ) -> Block:
     columns = columns_of(groups, values)
     methods = [Method(table_row(group, columns, values, metric), group) for group in groups]
+    comparisons: tuple[Comparison, ...] = ()
+    if question is not None:
+        book, patients = question.book, question.patients
+        comparisons = compare_all(
+            methods,
+            question.baseline,
+            lambda found, method, baseline: ask_trained(
+                found, method, baseline, metric, book, patients=patients
+            ),
+        )
     rows = tuple(method.row for method in methods)
-    return Block(
-        dataset=dataset,
-        metric=metric,
-        columns=columns,
-        rows=rows,
-        comparisons=compare_all(methods, held_to) if held_to else (),
-    )
+    return Block(dataset, metric, columns, rows, comparisons)
 
 
 def _notes(rows: Sequence[RowGroup]) -> tuple[str, ...]:

@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
-from mpcs_bench.report.model import ALPHA, Column, Comparison, Unit, averaged
+from mpcs_bench.report.model import (
+    ALPHA,
+    Column,
+    Comparison,
+    FoldDifference,
+    Unit,
+    averaged,
+)
 from mpcs_bench.report.numbers import counted
 from mpcs_bench.report.pairing import Method, partners, refused, split_ratio
 from mpcs_bench.report.table import mean_over_columns
@@ -15,26 +22,36 @@ from mpcs_bench.stats import corrected_resampled_t, holm, sign_flip
 FoldOf = tuple[int, int]
 """Split seed and fold."""
 
+Ask = Callable[[Sequence[Comparison], Method, Method], Sequence[Comparison]]
+"""Fills in what else is asked of the comparisons of one method with its baseline row."""
 
-def compare_all(methods: Sequence[Method], baseline: str) -> tuple[Comparison, ...]:
+
+def compare_all(
+    methods: Sequence[Method], baseline: str, ask: Ask | None = None
+) -> tuple[Comparison, ...]:
     """Hold every method to the rows of experiment `baseline`; controls are never compared.
 
     For each method, first the mean over magnifications, where there are several, then each
-    column, these with Holm's correction over the columns.
+    column, these with Holm's correction over the columns. `ask` completes what was compared.
     """
     own = [method for method in methods if not method.row.control]
     held_to = [method for method in own if method.row.experiment == baseline]
     if not held_to:
         return ()
-    return tuple(
-        comparison
-        for method in own
-        if method.row.experiment != baseline
-        for comparison in _against(method, partners(method, held_to))
-    )
+    found: list[Comparison] = []
+    for method in own:
+        if method.row.experiment != baseline:
+            nearest = partners(method, held_to)
+            comparisons: Sequence[Comparison] = against(method, nearest)
+            found += ask(comparisons, method, nearest[0]) if ask else comparisons
+    return tuple(found)
 
 
-def _against(method: Method, nearest: Sequence[Method]) -> list[Comparison]:
+def against(method: Method, nearest: Sequence[Method]) -> list[Comparison]:
+    """Hold `method` to the first of `nearest`; refused where there are several.
+
+    Both rows have their entries in the same columns.
+    """
     baseline = nearest[0]
     tie = None
     if len(nearest) > 1:
@@ -89,8 +106,10 @@ def _compare(
         reason = "n_test/n_train is unknown: a cell does not say how many groups it has"
         return replace(outcome, refused=reason)
     repeated = len(folds) < len(units)
+    by_fold = seeds_averaged(known)
     return replace(
         outcome,
+        folds=tuple(FoldDifference(*f, d, by_fold[f]) for f, d in folds.items()),
         test=corrected_resampled_t(
             list(delta.values()),
             list(known.values()),
@@ -100,7 +119,7 @@ def _compare(
         by_fold=(
             corrected_resampled_t(
                 list(folds.values()),
-                list(seeds_averaged(known).values()),
+                list(by_fold.values()),
                 alpha=ALPHA,
                 unit="fold, seeds averaged",
             )

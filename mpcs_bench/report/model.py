@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import NamedTuple
 
+from mpcs_bench.report.compare.outcome import Outcome
 from mpcs_bench.stats import (
     EQUAL_WITHIN,
     ColumnMean,
@@ -118,6 +120,15 @@ class Row:
         return f"{self.experiment}[{settings}]" if settings else self.experiment
 
 
+class FoldDifference(NamedTuple):
+    """Candidate minus baseline in one fold, seeds averaged, and its n_test/n_train in groups."""
+
+    split_seed: int
+    fold: int
+    difference: float
+    ratio: float
+
+
 @dataclass(frozen=True, slots=True)
 class Comparison:
     """A method against the baseline, at one column or (`column` None) over all magnifications.
@@ -125,7 +136,9 @@ class Comparison:
     Differences are candidate minus baseline, as proportions. `test` counts every fold and seed;
     `by_fold`, there only where a fold has several seeds, averages these first. `p_adjusted` is
     Holm's over the columns of one method; None for the mean, which is a question of its own.
-    `refused` says why nothing was compared; then all tests are None.
+    `refused` says why nothing was compared; then all tests are None. `folds` are the differences
+    behind the tests. `trained` has the tests for these trained models on new patients or images,
+    the deciding one first; where there are none, `not_asked` says why.
     """
 
     candidate: str
@@ -140,10 +153,41 @@ class Comparison:
     by_fold_p_adjusted: float | None = None
     refused: str | None = None
     notes: tuple[str, ...] = ()
+    folds: tuple[FoldDifference, ...] = ()
+    trained: tuple[Outcome, ...] = ()
+    not_asked: str | None = None
 
     @property
     def finding(self) -> str:
-        """Say what was found, and never more: a difference not shown may well be there."""
+        """Say what was found, and never more: a difference not shown may well be there.
+
+        Methods are higher or lower only where the trained models, if asked, say so too.
+        """
+        found = self.over_folds
+        if found not in ("higher", "lower") or self.of_trained in (found, "not asked"):
+            return found
+        return "not shown"
+
+    @property
+    def of_trained(self) -> str:
+        """Say what was found for these trained models, on new patients or images."""
+        return self.decisive.finding if self.decisive else "not asked"
+
+    @property
+    def decisive(self) -> Outcome | None:
+        """The test that answers for the trained models."""
+        return next((outcome for outcome in self.trained if outcome.decisive), None)
+
+    @property
+    def resampled(self) -> Outcome | None:
+        """The bootstrap that gives the interval of the trained models' difference."""
+        return next(
+            (o for o in self.trained if o.interval is not None and o.difference is not None), None
+        )
+
+    @property
+    def over_folds(self) -> str:
+        """Say what the tests over folds found."""
         if self.refused is not None or self.test is None:
             return "not compared"
         if self.test.p is None:
@@ -222,7 +266,10 @@ class Provenance:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """One protocol's results: tables, comparisons, what is missing, and where it comes from."""
+    """One protocol's results: tables, comparisons, what is missing, and where it comes from.
+
+    `verdicts` are sentences on the published values that its experiments have.
+    """
 
     protocol: str
     title: str
@@ -233,3 +280,4 @@ class Report:
     decisions: tuple[Decision, ...]
     provenance: Provenance
     created: datetime
+    verdicts: tuple[str, ...] = ()

@@ -59,6 +59,13 @@ def _shared(cells: Sequence[CellRecord]) -> dict[str, str]:
         values = {dict(cell.factors)[name] for cell in cells}
         if len(values) == 1 and (value := values.pop()) not in ("none", "finetune"):
             shared[name] = value
+    weights = {dict(cell.factors)["weights"] for cell in cells}
+    if weights == {"none"}:
+        shared["initial weights"] = "none"
+    for role, name in (("dataset", "data"), ("pretraining.data", "data of pre-training")):
+        plugins = {(cell.conditions or {}).get(f"{role}.plugin") for cell in cells} - {None}
+        if len(plugins) == 1:
+            shared[name] = str(plugins.pop())
     fractions = {cell.label_fraction for cell in cells}
     if len(fractions) == 1 and (fraction := fractions.pop()) is not None:
         shared["label fraction"] = f"{fraction:.0%}"

@@ -56,11 +56,15 @@ class Sheet:
 
 @dataclass(frozen=True, slots=True)
 class Chapter:
-    """One metric on one data set: accuracies, comparisons (None where none), other averages."""
+    """One metric on one data set: accuracies, comparisons (None where none), other averages.
+
+    `comparison` has the tests over folds, `trained` those for the trained models on new cases.
+    """
 
     heading: str
     accuracy: Sheet
     comparison: Sheet | None
+    trained: Sheet | None
     averages: Sheet
 
 
@@ -79,3 +83,4 @@ class Page:
     reading: tuple[tuple[str, str], ...]
     provenance: tuple[tuple[str, str], ...]
     created: str
+    verdicts: tuple[str, ...] = ()

@@ -11,6 +11,7 @@ from mpcs_bench.report.definitions import reading
 from mpcs_bench.report.model import Block, Coverage, Decision, Missing, Provenance, Report, Unit
 from mpcs_bench.report.numbers import MISSING, counted
 from mpcs_bench.report.page import Cell, Chapter, Line, Page, Section, Sheet
+from mpcs_bench.report.trained_sheet import trained_sheet
 
 
 def present(report: Report) -> Page:
@@ -27,6 +28,7 @@ def present(report: Report) -> Page:
         reading=reading(),
         provenance=tuple(_provenance(report.provenance)),
         created=_time(report.created),
+        verdicts=report.verdicts,
     )
 
 
@@ -49,6 +51,7 @@ def _chapter(block: Block) -> Chapter:
         heading=f"{block.metric.title}, {block.dataset}",
         accuracy=accuracy_sheet(block),
         comparison=comparison_sheet(block),
+        trained=trained_sheet(block),
         averages=averages_sheet(block),
     )
 

@@ -13,7 +13,9 @@ FIELDS = (
     "selected_on_test", "train_magnification", "test_magnification", "values", "planned",
     "mean", "sd", "sd_of", "pooled", "pooled_n", "baseline", "difference", "interval_low",
     "interval_high", "p", "p_holm", "p_seeds_averaged", "smallest_detectable", "sign_flip_p",
-    "sign_flip_smallest_p", "pairs", "finding", "refused",
+    "sign_flip_smallest_p", "pairs", "trained_unit", "trained_n", "trained_difference",
+    "trained_interval_low", "trained_interval_high", "trained_p", "trained_p_holm",
+    "trained_smallest_p", "trained_finding", "finding", "refused",
 )  # fmt: skip
 
 
@@ -107,7 +109,25 @@ def _compared(comparison: Comparison | None) -> dict[str, Any]:
         line["p_seeds_averaged"] = _or_empty(comparison.by_fold.p)
     if (flip := comparison.sign_flip) is not None:
         line |= {"sign_flip_p": flip.p, "sign_flip_smallest_p": flip.smallest_p}
-    return line
+    return line | _trained(comparison)
+
+
+def _trained(comparison: Comparison) -> dict[str, Any]:
+    test, interval = comparison.decisive, comparison.resampled
+    if test is None:
+        return {}
+    low, high = interval.interval[:2] if interval and interval.interval else ("", "")
+    return {
+        "trained_unit": test.unit,
+        "trained_n": test.n,
+        "trained_difference": _or_empty(test.difference),
+        "trained_interval_low": low,
+        "trained_interval_high": high,
+        "trained_p": _or_empty(test.p),
+        "trained_p_holm": _or_empty(test.p_adjusted),
+        "trained_smallest_p": _or_empty(test.smallest_p),
+        "trained_finding": test.finding,
+    }
 
 
 def _name(magnification: int | None) -> str:

@@ -25,19 +25,24 @@ def render_terminal(report: Report, console: Console) -> None:
     page = present(report)
     console.print(Text(page.title, style="bold"))
     console.print(Text(" · ".join((page.protocol, *page.summary)), style="dim"))
+    for verdict in page.verdicts:
+        console.print(Text(verdict))
     for warning in page.warnings:
         console.print(Text(warning, style="yellow"))
     for note in page.notes:
         console.print(Text(note))
     for chapter in page.chapters:
-        _print(chapter.accuracy, console)
+        print_sheet(chapter.accuracy, console)
         if chapter.comparison:
-            _print(chapter.comparison, console, details=False)
+            print_sheet(chapter.comparison, console, details=False)
+        if chapter.trained:
+            print_sheet(chapter.trained, console, details=False)
     if page.missing:
-        _print(page.missing, console)
+        print_sheet(page.missing, console)
 
 
-def _print(sheet: Sheet, console: Console, *, details: bool = True) -> None:
+def print_sheet(sheet: Sheet, console: Console, *, details: bool = True) -> None:
+    """Print one table; a narrow console gets fewer of its optional columns."""
     console.print()
     console.print(Text(sheet.caption, style="bold"))
     widths = _widths(sheet)

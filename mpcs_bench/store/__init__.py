@@ -13,6 +13,7 @@ from mpcs_bench.store.rows import (
     PublishedSource,
     PublishedValue,
     SampleSource,
+    VerdictRow,
 )
 from mpcs_bench.store.store import Store
 
@@ -26,5 +27,6 @@ __all__ = [
     "SampleSource",
     "Store",
     "StoreBusy",
+    "VerdictRow",
     "rebuild",
 ]

@@ -19,6 +19,7 @@ from mpcs_bench.store.rows import (
     PublishedClaim,
     PublishedSource,
     PublishedValue,
+    VerdictRow,
 )
 
 _TEXT, _INT, _BIG, _REAL = pa.string(), pa.int32(), pa.int64(), pa.float64()
@@ -59,6 +60,7 @@ PLANS = pa.schema(
         ("notes", pa.list_(_TEXT)),
         ("factors", pa.list_(_TEXT)),
         ("decisions", _TEXT),
+        ("margin", _REAL),
         ("planned_at", _TIME),
     ]
 )
@@ -85,6 +87,7 @@ COMPARISONS = pa.schema(
     [
         *[(name, _TEXT) for name in ("protocol", "baseline", "candidate", "metric")],
         ("magnification", _INT),
+        ("question", _TEXT),
         ("unit", _TEXT),
         ("method", _TEXT),
         ("n", _BIG),
@@ -98,9 +101,24 @@ COMPARISONS = pa.schema(
                 "p",
                 "p_adjusted",
                 "smallest_p",
+                "effect",
             )
         ],
+        ("details", _TEXT),
         ("note", _TEXT),
+        ("computed_at", _TIME),
+    ]
+)
+VERDICTS = pa.schema(
+    [
+        *[(name, _TEXT) for name in ("source", "table_id", "row_id", "column_id", "claim_id")],
+        ("runs", _TEXT),
+        ("protocols", pa.list_(_TEXT)),
+        ("scale", _TEXT),
+        ("verdict", _TEXT),
+        ("reasons", pa.list_(_TEXT)),
+        *[(name, _REAL) for name in ("difference", "low", "high", "margin", "smallest_margin")],
+        ("n", _BIG),
         ("computed_at", _TIME),
     ]
 )
@@ -125,6 +143,7 @@ def plans_table(plans: Iterable[PlanRecord]) -> Any:
             "notes": list(plan.notes),
             "factors": list(plan.factors),
             "decisions": json.dumps(plan.decisions, sort_keys=True),
+            "margin": plan.margin,
             "planned_at": utc(plan.planned_at),
         }
         for plan in plans
@@ -181,6 +200,12 @@ def comparisons_table(rows: Iterable[ComparisonRow]) -> Any:
     """Return the rows of a comparison; its time is converted to UTC."""
     listed = [asdict(row) | {"computed_at": _utc_of(row.computed_at)} for row in rows]
     return pa.Table.from_pylist(listed, schema=COMPARISONS)
+
+
+def verdicts_table(rows: Iterable[VerdictRow]) -> Any:
+    """Return the rows of verdicts; their time is converted to UTC."""
+    listed = [asdict(row) | {"computed_at": _utc_of(row.computed_at)} for row in rows]
+    return pa.Table.from_pylist(listed, schema=VERDICTS)
 
 
 def publications_table(sources: Iterable[PublishedSource]) -> Any:

@@ -18,7 +18,7 @@ from mpcs_bench.records import PlanRecord, Result, StageState
 from mpcs_bench.records.files import TABLE_FILES
 from mpcs_bench.store import incoming
 from mpcs_bench.store.connection import arrow
-from mpcs_bench.store.rows import ComparisonRow, PublishedSource, SampleSource
+from mpcs_bench.store.rows import ComparisonRow, PublishedSource, SampleSource, VerdictRow
 from mpcs_bench.store.statements import statement
 
 _SAMPLE_COLUMNS: tuple[str, ...] = (
@@ -109,6 +109,12 @@ def load_comparisons(connection: duckdb.DuckDBPyConnection, rows: Sequence[Compa
     """Load comparisons; a test computed again replaces the earlier one."""
     with registered(connection, {"incoming_comparison": incoming.comparisons_table(rows)}):
         connection.execute(statement("commit_comparisons"))
+
+
+def load_verdicts(connection: duckdb.DuckDBPyConnection, rows: Sequence[VerdictRow]) -> None:
+    """Load verdicts; those on a publication replace all that were there on it."""
+    with registered(connection, {"incoming_verdict": incoming.verdicts_table(rows)}):
+        connection.execute(statement("commit_verdicts"))
 
 
 def load_published(

@@ -22,8 +22,9 @@ class ComparisonRow:
     """One test of one candidate against a baseline (statistics: `docs/database.md`).
 
     `magnification` 0 means the mean over magnifications, or none. `unit` is what was resampled or
-    paired (fold, patient, image), `method` the name of the test. `smallest_p` is the smallest
-    p-value that this many units could have given.
+    paired (fold, patient, image), `method` the name of the test, `question` what its answer is
+    about. `smallest_p` is the smallest p-value that this many units could have given. `effect` and
+    `details` (JSON) are what `method` adds (`docs/compare.md`).
     """
 
     protocol: str
@@ -34,6 +35,7 @@ class ComparisonRow:
     unit: str
     method: str
     computed_at: datetime
+    question: str | None = None
     n: int | None = None
     mean_difference: float | None = None
     interval_low: float | None = None
@@ -42,6 +44,8 @@ class ComparisonRow:
     p: float | None = None
     p_adjusted: float | None = None
     smallest_p: float | None = None
+    effect: float | None = None
+    details: str | None = None
     note: str | None = None
 
 
@@ -113,6 +117,33 @@ class PublishedSource:
     digest: str
     values: tuple[PublishedValue, ...] = ()
     claims: tuple[PublishedClaim, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerdictRow:
+    """The verdict on one published cell, or (`claim_id`) on one claim (docs/verdicts.md).
+
+    `runs` names the table of ours that it is of. Differences and margins are percentage points;
+    of a claim they are those of the comparison that decided it.
+    """
+
+    source: str
+    verdict: str
+    computed_at: datetime
+    table_id: str | None = None
+    row_id: str | None = None
+    column_id: str | None = None
+    claim_id: str | None = None
+    runs: str | None = None
+    protocols: tuple[str, ...] = ()
+    scale: str | None = None
+    reasons: tuple[str, ...] = ()
+    difference: float | None = None
+    low: float | None = None
+    high: float | None = None
+    margin: float | None = None
+    smallest_margin: float | None = None
+    n: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ VIEWS: tuple[str, ...] = (
     "published",
     "claims",
     "comparison",
+    "verdicts",
 )
 """The public views: the API of the database."""
 

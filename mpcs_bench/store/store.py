@@ -18,7 +18,13 @@ from mpcs_bench.store.digest import digest_of
 from mpcs_bench.store.export import ExportFormat, read_relation, write_table
 from mpcs_bench.store.readonly import rows_of, table_of
 from mpcs_bench.store.rebuild import DATABASE, rebuild
-from mpcs_bench.store.rows import CommitReport, ComparisonRow, PublishedSource, SampleSource
+from mpcs_bench.store.rows import (
+    CommitReport,
+    ComparisonRow,
+    PublishedSource,
+    SampleSource,
+    VerdictRow,
+)
 from mpcs_bench.store.schema import check_schema
 from mpcs_bench.store.statements import statement
 
@@ -78,6 +84,12 @@ class Store:
         listed = list(rows)
         with self._writer() as connection:
             ingest.load_comparisons(connection, listed)
+
+    def save_verdicts(self, rows: Iterable[VerdictRow]) -> None:
+        """Put the verdicts of a report in; they replace all former ones on their publication."""
+        listed = list(rows)
+        with self._writer() as connection:
+            ingest.load_verdicts(connection, listed)
 
     def load_published(self, sources: Iterable[PublishedSource]) -> None:
         """Put published values and claims in; those of a source replace what it had before."""

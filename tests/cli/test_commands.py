@@ -120,7 +120,12 @@ def test_a_report_comes_in_three_files_and_its_tests_in_sql(
     query = "SELECT * FROM comparison WHERE candidate = 'exp-3' AND p IS NOT NULL"
     rows = bench("sql", query, "--json").json
     methods = {row["method"].partition(" (")[0] for row in rows}
-    assert methods == {"corrected resampled t", "sign-flip permutation"}
+    assert methods == {
+        "corrected resampled t",
+        "sign-flip permutation",
+        "sign-flip permutation by patient",
+        "naive McNemar",
+    }
     assert all(row["smallest_p"] is not None for row in rows)
 
 

@@ -97,7 +97,7 @@ def test_bach_on_its_real_images(bench: Bench, shared_data: Path) -> None:
     assert done.code == 0, done.err
     query = (
         "SELECT count(DISTINCT image_id) AS images, count(DISTINCT sample_id) AS patches "
-        "FROM predictions JOIN cells USING (cell_id) WHERE experiment = 'exp-9'"
+        "FROM predictions JOIN cells USING (cell_id) WHERE experiment = 'exp-9' AND part = 'test'"
     )
     (row,) = bench("sql", query, "--json").json
     assert row == {"images": 8, "patches": 8 * 25}

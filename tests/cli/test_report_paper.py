@@ -73,6 +73,7 @@ def test_every_protocol_of_the_workspace_is_reported_and_the_paper_with_them(
     assert {
         "index.html",
         "paper.md",
+        "claims.csv",
         "tables/tables.tex",
         "tables/table-9-changed.tex",
         "tables/table-9-changed.csv",
@@ -108,3 +109,37 @@ def test_a_workspace_without_a_protocol_says_so(bench: Bench, tmp_path: Path) ->
 
     assert done.code == 2
     assert "There is no protocol in mpcs-workspace" in done.err
+
+
+def test_pages_open_with_verdicts_and_sql_can_ask_for_them(bench: Bench, workspace: Path) -> None:
+    done = bench("report")
+
+    assert done.code == 0, done.err
+    assert "Verdict: not comparable with the published values of mpcs-wacv-2023: " in done.out
+    page = (workspace / "reports/paper/index.html").read_text()
+    assert page.index("<h2>Verdicts</h2>") < page.index("<h2>Table 9</h2>")
+    asked = bench(
+        "sql",
+        "--json",
+        "SELECT verdict, printed, round(difference, 2) AS gap FROM verdicts JOIN published "
+        "USING (source, table_id, row_id, column_id) WHERE n = 1",
+    )
+    [row] = asked.json
+    assert (row["verdict"], row["gap"]) == ("not comparable", -23.14)
+    assert row["printed"].startswith("98.14")
+
+
+def test_the_report_of_a_scaled_down_run_opens_with_why_it_is_not_comparable(
+    bench: Bench, ran: Path
+) -> None:
+    done = bench("report", "tiny")
+
+    assert done.code == 0, done.err
+    opening = done.out.index("Verdict: not comparable with the published values of mpcs-wacv-2023:")
+    assert opening < done.out.index("Scaled-down run"), "before all else"
+    line = done.out[opening:].splitlines()[0]
+    assert "scale test; data set tissue instead of breakhis; encoder timm/test_resnet" in line
+    for name in ("tiny/report.html", "tiny/report.md", "paper/paper.md"):
+        assert "not comparable" in (ran.parent / "mpcs-workspace/reports" / name).read_text()
+    asked = bench("sql", "--json", "SELECT DISTINCT verdict FROM verdicts WHERE n IS NOT NULL")
+    assert asked.json == [{"verdict": "not comparable"}]

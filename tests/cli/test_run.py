@@ -259,7 +259,7 @@ def test_the_report_says_what_was_changed_and_what_the_audit_found(
     for name in ("report.md", "report.html"):
         page = (tmp_path / "mpcs-workspace/reports/tiny" / name).read_text()
         assert "finetuning.epochs=1" in page
-        assert "Leakage audit, test-selection (declared)" in page
+        assert "Leakage audit of tissue, test-selection (declared)" in page
 
 
 def test_a_stage_that_runs_is_not_called_interrupted(

@@ -221,3 +221,9 @@ def test_the_supplement_shares_its_80_percent_with_exp_5_to_8(cells):
     whole = {c.stage.symbol for c in cells("exp-05", "exp-06", "exp-07", "exp-08")}
     shared = {c.stage.symbol for c in cells("supplement-labels") if c.axes.label_fraction == 1}
     assert shared == whole
+
+
+def test_a_shipped_base_is_extended_from_anywhere(tmp_path, catalogue):
+    own = tmp_path / "own.yaml"
+    own.write_text("extends: base/breakhis.yaml\nname: own\nexperiments: {mine: {label: Mine}}\n")
+    assert len(expand(load(str(own), [FOLDER]), catalogue)) == 2 * 4 * 5

@@ -127,3 +127,26 @@ def test_a_plugin_that_there_is_not_is_refused_at_its_place(cells, write, line_o
     with pytest.raises(ProtocolError, match="No encoder is called 'wide-nett'") as caught:
         cells(change)
     assert caught.value.location.line == line_of(write(change), "wide-nett")
+
+
+def test_a_value_counts_over_the_star_of_its_own_and_of_lower_layers(cells, write):
+    star = (
+        '  strategy:\n    ordered: {finetuning: {epochs: 7}}\n    "*": {finetuning: {epochs: 8}}\n'
+    )
+    over = write(text="per: {strategy: {ordered: {finetuning: {epochs: 5}}}}\n", name="over.yaml")
+    own = {c.experiment: c.stage.spec["epochs"] for c in cells(with_per(star))}
+    assert own == {"baseline": 3, "ordered": 7}
+    (*_, ordered) = cells(with_per(star), overlays=[str(over)])
+    assert ordered.stage.spec["epochs"] == 5
+
+
+def test_a_star_in_a_layer_above_counts_over_a_value_below(cells, write):
+    over = write(text='per: {strategy: {"*": {finetuning: {epochs: 5}}}}\n', name="over.yaml")
+    below = with_per("  strategy: {ordered: {finetuning: {epochs: 7}}}\n")
+    (*_, ordered) = cells(below, overlays=[str(over)])
+    assert ordered.stage.spec["epochs"] == 5
+
+
+def test_an_adaptation_that_there_is_not_is_refused(loaded):
+    with pytest.raises(ProtocolError, match=r"no adaptation 'linaer'\. Did you mean 'linear'"):
+        loaded(with_per("  adaptation: {linaer: {finetuning: {epochs: 7}}}\n"))

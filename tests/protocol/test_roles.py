@@ -121,6 +121,7 @@ Experiment.set               label
 ReportSettings.baseline      label
 ReportSettings.notes         label
 ReportSettings.factors       label
+ReportSettings.margin        label
 """
 TABLE = dict(line.split() for line in DECIDED.strip().splitlines())
 

@@ -71,3 +71,13 @@ def test_a_damaged_plan_is_named_with_its_file(tmp_path, damage, message):
     with pytest.raises(StoreError, match=message) as caught:
         read_plans(tmp_path)
     assert str(path) in str(caught.value)
+
+
+def test_the_margin_is_kept_and_plans_from_before_it_say_three_points(tmp_path):
+    path = write_plan(tmp_path, replace(PLAN, margin=1.5))
+    assert read_plans(tmp_path)[0].margin == 1.5
+
+    document = json.loads(path.read_text())
+    del document["margin"]
+    path.write_text(json.dumps(document))
+    assert read_plans(tmp_path)[0].margin == 3.0

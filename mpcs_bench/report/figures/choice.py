@@ -184,7 +184,7 @@ def _one_variant_each(
             slots[slot].append(group)
     kept, warnings = [], []
     for variants in slots.values():
-        best = max(variants, key=lambda group: sum(useful(cell) for cell in group.cells))
+        best = max(variants, key=lambda group: _standing(group, useful))
         kept.append(best)
         if len(variants) > 1:
             setting = ", ".join(f"{name} = {value}" for name, value in best.variant[:2])
@@ -193,6 +193,11 @@ def _one_variant_each(
                 f"{setting or 'the most results'}."
             )
     return tuple(kept), list(dict.fromkeys(warnings))
+
+
+def _standing(group: RowGroup, useful: Useful) -> tuple[bool, int]:
+    """Return how good a variant is to draw: not optimistic, and with many results."""
+    return not group.first.selected_on_test, sum(useful(cell) for cell in group.cells)
 
 
 def _protocol(experiment: str) -> str:

@@ -29,7 +29,8 @@ class FigureEntry:
     `caption` says what is shown: data, scale, folds, how many, and what bars stand for; `warnings`
     are what keeps it from being held to the paper's. `figure` is None where it cannot be drawn;
     then `reason` says what is missing and `hint` how to get it. `fed` is False where the protocols
-    asked for hold no cell of it: a report on them need not wait for it.
+    asked for hold no cell of it: a report on them need not wait for it. `of_results` is False where
+    it is drawn from what plugins declare alone.
     """
 
     id: str
@@ -40,3 +41,4 @@ class FigureEntry:
     reason: str | None = None
     hint: str | None = None
     fed: bool = True
+    of_results: bool = True

@@ -27,6 +27,7 @@ def human_prior_entry(strategies: Sequence[DeclaredStrategy]) -> FigureEntry:
     return FigureEntry(
         id=ID,
         title=TITLE,
+        of_results=False,
         caption=(
             f"What the {len(strategies)} registered pair strategies declare (from {packages}): of "
             "the magnifications of a pair, how many a human fixes (human prior) and how many are "

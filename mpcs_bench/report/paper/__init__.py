@@ -4,7 +4,9 @@ from mpcs_bench.report.paper.build import build_paper, publications_fed
 from mpcs_bench.report.paper.intended import Intention, read_intention
 from mpcs_bench.report.paper.material import held_experiments
 from mpcs_bench.report.paper.model import PaperReport, PaperTable
+from mpcs_bench.report.paper.opening import opening_verdicts
 from mpcs_bench.report.paper.terminal import render_paper_terminal
+from mpcs_bench.report.paper.words import paper_verdict_rows
 from mpcs_bench.report.paper.write import write_paper
 
 __all__ = [
@@ -13,6 +15,8 @@ __all__ = [
     "PaperTable",
     "build_paper",
     "held_experiments",
+    "opening_verdicts",
+    "paper_verdict_rows",
     "publications_fed",
     "read_intention",
     "render_paper_terminal",

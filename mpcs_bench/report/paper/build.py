@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,15 +9,16 @@ from typing import TYPE_CHECKING
 
 from mpcs_bench.report.definitions import ReportError
 from mpcs_bench.report.numbers import counted
-from mpcs_bench.report.paper.candidates import candidates, experiments_of, full_labels
-from mpcs_bench.report.paper.filling import fill
+from mpcs_bench.report.paper.candidates import experiments_of
 from mpcs_bench.report.paper.intended import Intention
-from mpcs_bench.report.paper.material import Material, load_material
+from mpcs_bench.report.paper.judging import judged_tables
+from mpcs_bench.report.paper.material import load_material
 from mpcs_bench.report.paper.model import PAPER_SCALE, PaperReport, PaperTable, Unfed
 from mpcs_bench.report.paper.origins import coverage_of, decisions_of, notes_of, provenance_of
-from mpcs_bench.report.paper.variants import Filling, fillings
 from mpcs_bench.report.published import Publication, published_papers
-from mpcs_bench.report.published.records import PublishedTable
+from mpcs_bench.report.verdicts.asking import TrainedModels
+from mpcs_bench.report.verdicts.claims import claim_verdicts
+from mpcs_bench.report.verdicts.trained import AskTrained
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -42,12 +42,15 @@ def build_paper(
     intention: Intention = NO_INTENTION,
     strategies: Sequence[DeclaredStrategy] = (),
     created: datetime | None = None,
+    ask: AskTrained | None = None,
 ) -> PaperReport:
     """Return the tables and figures of `publication` from all cells of `protocols`.
 
     `results` is the workspace's folder of results; `publication` None takes the first one whose
     tables print values of an experiment that the protocols hold; `intention` is what the protocols
-    at the paper's scale say, and `strategies` what the registered pair strategies declare.
+    at the paper's scale say, and `strategies` what the registered pair strategies declare; `ask`
+    puts the question of the trained models where a claim needs it (None: from the predictions in
+    the store).
     Raises ReportError where the workspace has no cell of one of the protocols, or the protocols
     hold nothing of the publication.
     """
@@ -61,12 +64,14 @@ def build_paper(
             f"No published table prints values of what these protocols hold: {', '.join(held)}.",
             hint='`mpcs-bench sql "SELECT DISTINCT experiment FROM published"` lists what is.',
         )
-    tables = tuple(_tables(paper, material, intention))
+    judged = judged_tables(paper, material, intention)
+    tables = tuple(one.table for one in judged)
     own = {name for table in paper.tables.values() for name in experiments_of(table)}
     return PaperReport(
         publication=paper,
         protocols=material.protocols,
         tables=tables,
+        claims=claim_verdicts(judged, paper, ask or TrainedModels(connection, material.values)),
         unfed=tuple(
             Unfed(table, experiments)
             for table in paper.tables.values()
@@ -84,31 +89,6 @@ def build_paper(
 
 def _prints(paper: Publication, experiments: Sequence[str]) -> bool:
     return any(cell.experiment in experiments for cell in paper.cells() if cell.experiment)
-
-
-def _tables(paper: Publication, material: Material, intention: Intention) -> Iterator[PaperTable]:
-    full = full_labels(paper)
-    names: set[str] = set()
-    for table in paper.tables.values():
-        found = candidates(table, paper, material, intention)
-        for filling in fillings(found, table, full, intention):
-            name = _file_name(table, filling, names)
-            names.add(name)
-            yield PaperTable(name, table, filling.variant, fill(table, filling, material, full))
-
-
-def _file_name(table: PublishedTable, filling: Filling, taken: set[str]) -> str:
-    variant = filling.variant
-    parts = [table.id]
-    if variant.scale != PAPER_SCALE:
-        parts.append(variant.scale)
-    elif not variant.comparable:
-        parts.append("changed")
-    name = re.sub(r"[^A-Za-z0-9]+", "-", "-".join(parts)).strip("-").lower()
-    number = 2
-    while (unique := name if number == 2 and name not in taken else f"{name}-{number}") in taken:
-        number += 1
-    return unique
 
 
 def _warnings(tables: Sequence[PaperTable]) -> Iterator[str]:

@@ -13,6 +13,7 @@ from mpcs_bench.report.numbers import counted
 from mpcs_bench.report.paper.candidates import Candidate
 from mpcs_bench.report.paper.material import Material
 from mpcs_bench.report.paper.model import Absence, FilledCell, OurValue
+from mpcs_bench.report.paper.split_of_fold import ratios_of, splits_of
 from mpcs_bench.report.paper.variants import Filling
 from mpcs_bench.report.published.records import PublishedCell, PublishedTable
 from mpcs_bench.report.source import CellRecord
@@ -55,7 +56,8 @@ def fill(
 def _filled(
     cell: PublishedCell, printed: Sequence[PublishedCell], row: Candidate, material: Material
 ) -> FilledCell:
-    found = _value(cell, printed, row, material)
+    columns = _columns(cell, printed)
+    found = _value(cell, columns, row, material)
     marked = any(c.selected_on_test for c in row.group.cells)
     return FilledCell(
         cell,
@@ -63,6 +65,8 @@ def _filled(
         absence=found if isinstance(found, Absence) else None,
         encoder=row.encoder,
         protocols=row.protocols,
+        group=row.group,
+        columns=tuple(columns),
     )
 
 
@@ -72,26 +76,34 @@ def _nowhere(cell: PublishedCell, held: set[str]) -> Absence:
     return Absence("not run", "no cell of this kind in the runs of this table")
 
 
+def _columns(cell: PublishedCell, printed: Sequence[PublishedCell]) -> list[Column]:
+    """Return the magnifications that a cell is of: in a Mean column, those of its row."""
+    if cell.magnification is None or isinstance(cell.magnification, int):
+        return [Column(cell.magnification, cell.magnification)]
+    own = [other for other in printed if _alike(other, cell)]
+    return [Column(place, place) for c in own if isinstance(place := c.magnification, int)]
+
+
 def _value(
-    cell: PublishedCell, printed: Sequence[PublishedCell], row: Candidate, material: Material
+    cell: PublishedCell, columns: Sequence[Column], row: Candidate, material: Material
 ) -> OurValue | Absence:
     metric, part = cell.metric or "", cell.part or "test"
-    values = material.values.get((metric, part), {})
-    if cell.magnification is None or isinstance(cell.magnification, int):
-        column = Column(cell.magnification, cell.magnification)
-        measured = _measured(row, [column], values, metric)[0]
-        return _single(measured) or _absence(row, column, measured, f"{metric} on {part}")
-    own = [other for other in printed if _alike(other, cell)]
-    columns = [Column(place, place) for c in own if isinstance(place := c.magnification, int)]
-    found = _measured(row, columns, values, metric)
+    found = _measured(row, columns, material.values.get((metric, part), {}), metric)
     lacking = [
         column.label for column, one in zip(columns, found, strict=True) if one.summary is None
     ]
-    if not lacking:
-        return _mean(found)
-    if len(lacking) == len(columns):
+    if columns and len(lacking) == len(columns):
         return _absence(row, columns[0], found[0], f"{metric} on {part}")
-    return Absence("incomplete", f"a mean needs every column: no value at {', '.join(lacking)}")
+    if lacking or not columns:
+        return Absence(
+            "incomplete", f"a mean needs every column: no value at {', '.join(lacking) or 'all'}"
+        )
+    value = _mean(found) if cell.magnification == "mean" else _single(found[0])
+    return replace(
+        value,
+        splits=splits_of(row.group, columns, value.folds),
+        ratios=ratios_of(row.group, columns, value.folds),
+    )
 
 
 def _alike(other: PublishedCell, cell: PublishedCell) -> bool:
@@ -123,13 +135,12 @@ def _torn(group: RowGroup) -> set[Place]:
     return {place for place, found in hashes.items() if len(found) > 1}
 
 
-def _single(measured: _Measured) -> OurValue | None:
-    if measured.summary is None:
-        return None
+def _single(measured: _Measured) -> OurValue:
     entry = measured.entry
+    summary = over_folds(list(seeds_averaged(entry.values).values()), unit="fold")
     return OurValue(
-        mean=measured.summary.mean,
-        sd=measured.summary.sd,
+        mean=summary.mean,
+        sd=summary.sd,
         folds=seeds_averaged(entry.values),
         planned=_folds_planned([entry]),
         runs=len(entry.values),

@@ -35,6 +35,8 @@ _SPECIAL = {
     "→": r"$\rightarrow$",
     "≤": r"$\leq$",
     "≥": r"$\geq$",
+    "≠": r"$\neq$",
+    "∘": r"$\circ$",
     "–": r"\textendash{}",
     "—": r"\textemdash{}",
     "…": r"\dots{}",

@@ -8,6 +8,7 @@ from itertools import groupby
 from mpcs_bench.report.numbers import MISSING, accuracy, points
 from mpcs_bench.report.paper.model import FilledCell, OurValue, PaperTable
 from mpcs_bench.report.published.records import PublishedTable
+from mpcs_bench.report.verdicts.words import MARKS
 
 SELECTED = " †"
 OURS, PUBLISHED, GAP = "ours", "published", "gap (n)"
@@ -31,6 +32,7 @@ class Shown:
     """A cell in words: ours (or why not), what is printed, the gap in points, folds.
 
     `ours` is empty where nothing of ours belongs; `word` is set where it belongs and is missing.
+    `mark` stands for the `verdict`.
     """
 
     printed: str
@@ -39,6 +41,8 @@ class Shown:
     gap: str = ""
     folds: str = ""
     word: str = ""
+    mark: str = ""
+    verdict: str = ""
 
     @property
     def has_own(self) -> bool:
@@ -150,6 +154,8 @@ def shown(cell: FilledCell) -> Shown:
         ours=_value(ours, published.scale) + (SELECTED if ours.selected_on_test else ""),
         gap=points(cell.gap),
         folds=folds(ours),
+        mark=MARKS.get(cell.verdict.word, "") if cell.verdict else "",
+        verdict=cell.verdict.word if cell.verdict else "",
     )
 
 
@@ -179,8 +185,8 @@ def stacked(row: GridRow) -> tuple[StackedLine, ...]:
 
 
 def gap_and_folds(cell: Shown) -> str:
-    """Return `+0.90 (5)`; nothing where there is no gap."""
-    return f"{cell.gap} ({cell.folds})" if cell.ours else ""
+    """Return `+0.90 (5) =`, with the mark of the verdict; nothing where there is no gap."""
+    return f"{cell.gap} ({cell.folds}) {cell.mark}".strip() if cell.ours else ""
 
 
 def _value(ours: OurValue, scale: int) -> str:

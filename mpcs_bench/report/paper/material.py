@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from mpcs_bench.records.plan import DEFAULT_MARGIN
 from mpcs_bench.report.definitions import table_sql
 from mpcs_bench.report.figures.evidence import scale_rank
 from mpcs_bench.report.source import CellRecord, MetricValue, Source, load
@@ -37,13 +38,19 @@ class Material:
     """All cells of the protocols, those of controls left out, and their values by metric and part.
 
     A cell that several protocols share under one experiment stands here once, at the best of its
-    scales.
+    scales. `margins` are those of equivalence that the protocols fix, in percentage points.
     """
 
     protocols: tuple[str, ...]
     sources: Mapping[str, Source]
     cells: tuple[HeldCell, ...]
     values: Mapping[MetricOfPart, Values]
+    margins: Mapping[str, float]
+
+    def margins_of(self, protocols: Sequence[str]) -> tuple[float, ...]:
+        """Return the margins that some protocols fix, the smallest first."""
+        found = {self.margins.get(name, DEFAULT_MARGIN) for name in protocols}
+        return tuple(sorted(found)) or (DEFAULT_MARGIN,)
 
     def decisions(self, protocol: str, experiment: str) -> dict[str, str]:
         """Return what an experiment of a protocol decided: entry -> text."""
@@ -76,6 +83,9 @@ def load_material(connection: DuckDBPyConnection, protocols: Sequence[str]) -> M
         sources=sources,
         cells=tuple(held.values()),
         values=_values(connection, names),
+        margins={
+            row["protocol"]: row["margin"] for row in _rows(connection, "paper_margins", names)
+        },
     )
 
 

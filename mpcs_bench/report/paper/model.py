@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from mpcs_bench.report.comparing import FoldOf
-from mpcs_bench.report.model import Coverage, Decision, Provenance
+from mpcs_bench.report.grouping import RowGroup
+from mpcs_bench.report.model import Column, Coverage, Decision, Provenance
 from mpcs_bench.report.published.records import Publication, PublishedCell, PublishedTable
+from mpcs_bench.report.verdicts.records import CellVerdict, ClaimVerdict
 
 if TYPE_CHECKING:
     from mpcs_bench.report.figures.entry import FigureEntry
@@ -25,7 +27,8 @@ class OurValue:
     standard deviation) are over these. In a Mean column `mean` is the mean of the columns' means
     and `sd` the mean of their standard deviations, as the paper prints them; `folds` then holds
     each fold's mean over the columns, and `spread` their standard deviation. `runs` counts folds
-    and seeds.
+    and seeds. `splits` are the hashes of each fold's splits, `ratios` its n_test/n_train in groups,
+    where known.
     """
 
     mean: float
@@ -37,6 +40,8 @@ class OurValue:
     spread: float | None = None
     is_mean: bool = False
     selected_on_test: bool = False
+    splits: Mapping[FoldOf, frozenset[str]] = field(default_factory=dict)
+    ratios: Mapping[FoldOf, float] = field(default_factory=dict)
 
     @property
     def complete(self) -> bool:
@@ -56,8 +61,8 @@ class Absence:
 class FilledCell:
     """A published cell with ours beside it, or with why ours is not there.
 
-    Cells of the literature, and those without a number of an experiment, have neither. `verdict`
-    is where "reproduced?" will be answered.
+    Cells of the literature, and those without a number of an experiment, have neither, and no
+    `verdict`. `group` are the cells of ours behind the value, `columns` the magnifications.
     """
 
     published: PublishedCell
@@ -65,7 +70,9 @@ class FilledCell:
     absence: Absence | None = None
     encoder: str | None = None
     protocols: tuple[str, ...] = ()
-    verdict: str | None = None
+    verdict: CellVerdict | None = None
+    group: RowGroup | None = None
+    columns: tuple[Column, ...] = ()
 
     @property
     def gap(self) -> float | None:
@@ -114,13 +121,20 @@ class Variant:
 class PaperTable:
     """A published table with the results of one variant in it; `cells` are as in the publication.
 
-    `name` is that of its files.
+    `name` is that of its files; `margins` are the margins of equivalence that its protocols fix, in
+    percentage points, the smallest first.
     """
 
     name: str
     published: PublishedTable
     variant: Variant
     cells: tuple[FilledCell, ...]
+    margins: tuple[float, ...]
+
+    @property
+    def margin(self) -> float:
+        """The margin that its values are held to: the smallest."""
+        return self.margins[0]
 
     def rows(self) -> list[tuple[FilledCell, ...]]:
         """Return the cells row by row."""
@@ -144,6 +158,7 @@ class PaperReport:
     publication: Publication
     protocols: tuple[str, ...]
     tables: tuple[PaperTable, ...]
+    claims: tuple[ClaimVerdict, ...]
     unfed: tuple[Unfed, ...]
     figures: tuple[FigureEntry, ...]
     warnings: tuple[str, ...]

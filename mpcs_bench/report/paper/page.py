@@ -11,6 +11,7 @@ from mpcs_bench.report.numbers import counted
 from mpcs_bench.report.page import Sheet
 from mpcs_bench.report.paper.layout import Grid, grid
 from mpcs_bench.report.paper.model import PaperReport, PaperTable
+from mpcs_bench.report.paper.verdicts_view import VerdictsView, verdicts_view
 from mpcs_bench.report.paper.words import (
     cited,
     heading,
@@ -58,6 +59,7 @@ class PaperPage:
     title: str
     publication: str
     summary: tuple[str, ...]
+    verdicts: VerdictsView
     warnings: tuple[str, ...]
     notes: tuple[str, ...]
     tables: tuple[TableView, ...]
@@ -77,6 +79,7 @@ def paper_page(report: PaperReport, sources: Mapping[str, str]) -> PaperPage:
         title=paper.title,
         publication=f"{', '.join(paper.authors)}. {paper.venue}, {paper.year}.",
         summary=tuple(_summary(report)),
+        verdicts=verdicts_view(report),
         warnings=report.warnings,
         notes=report.notes,
         tables=tuple(table_view(table, report) for table in report.tables),

@@ -10,6 +10,7 @@ from typing import Any
 from mpcs_bench.report.comparing import FoldOf
 from mpcs_bench.report.paper.model import FilledCell, OurValue, PaperReport, PaperTable
 from mpcs_bench.report.paper.words import heading
+from mpcs_bench.report.verdicts.records import CellVerdict
 
 FIELDS = (
     "publication", "table", "row", "column", "row_label", "column_label", "variant", "scale",
@@ -18,7 +19,9 @@ FIELDS = (
     "adaptation", "experiment", "protocols", "literature", "citation", "published_printed",
     "published_mean", "published_sd", "published_bold", "our_mean", "our_sd", "our_sd_of",
     "our_spread", "folds", "folds_planned", "runs", "runs_planned", "fold_values",
-    "selected_on_test", "gap_points", "missing", "missing_reason", "verdict",
+    "selected_on_test", "gap_points", "missing", "missing_reason", "verdict", "verdict_reasons",
+    "verdict_warnings", "margin_points", "smallest_margin_points", "gap_low_points",
+    "gap_high_points",
 )  # fmt: skip
 
 
@@ -28,7 +31,8 @@ def render_paper_csv(table: PaperTable, report: PaperReport) -> str:
     `our_mean`, `our_sd`, `our_spread` and `fold_values` are in `unit`, as the published values
     are; `gap_points` is in percentage points. `fold_values` are `seed-of-split/fold=value`;
     in a Mean column each fold's mean over the columns, of which `our_spread` is the sample
-    standard deviation.
+    standard deviation. `gap_low_points` to `gap_high_points` is the 90 % interval of the gap,
+    `smallest_margin_points` half of its width.
     """
     stream = io.StringIO()
     writer = csv.DictWriter(stream, FIELDS, restval="", lineterminator="\n")
@@ -49,6 +53,42 @@ def render_paper_csv(table: PaperTable, report: PaperReport) -> str:
             "column_label": columns[cell.published.column],
         }
         line = shared | place | _published(cell) | _ours(cell)
+        writer.writerow({name: _inert(value) for name, value in line.items() if value is not None})
+    return stream.getvalue()
+
+
+CLAIM_FIELDS = (
+    "publication", "claim", "kind", "section", "place", "quote", "runs", "scale", "protocols",
+    "verdict", "why", "reasons", "pairs", "difference_points", "low_points", "high_points", "folds",
+)  # fmt: skip
+
+
+def render_claims_csv(report: PaperReport) -> str:
+    """Return the verdicts on claims, one line each; numbers are of the comparison that decided."""
+    stream = io.StringIO()
+    writer = csv.DictWriter(stream, CLAIM_FIELDS, restval="", lineterminator="\n")
+    writer.writeheader()
+    for verdict in report.claims:
+        claim, found = verdict.claim, verdict.decisive
+        line = {
+            "publication": report.publication.id,
+            "claim": claim.id,
+            "kind": claim.kind,
+            "section": claim.section,
+            "place": claim.place,
+            "quote": claim.quote,
+            "runs": verdict.runs,
+            "scale": verdict.scale,
+            "protocols": " ".join(verdict.protocols),
+            "verdict": verdict.word,
+            "why": verdict.why,
+            "reasons": "; ".join(verdict.reasons),
+            "pairs": len(verdict.findings),
+            "difference_points": found.difference if found else None,
+            "low_points": found.low if found else None,
+            "high_points": found.high if found else None,
+            "folds": found.n if found else None,
+        }
         writer.writerow({name: _inert(value) for name, value in line.items() if value is not None})
     return stream.getvalue()
 
@@ -84,7 +124,7 @@ def _ours(cell: FilledCell) -> dict[str, Any]:
         "protocols": " ".join(cell.protocols),
         "missing": cell.absence.word if cell.absence else None,
         "missing_reason": cell.absence.reason if cell.absence else None,
-        "verdict": cell.verdict,
+        **_verdict(cell.verdict),
     }
     ours, scale = cell.ours, cell.published.scale
     if ours is None:
@@ -101,6 +141,21 @@ def _ours(cell: FilledCell) -> dict[str, Any]:
         "fold_values": _folds(ours, scale),
         "selected_on_test": ours.selected_on_test,
         "gap_points": None if cell.gap is None else 100 * cell.gap,
+    }
+
+
+def _verdict(verdict: CellVerdict | None) -> dict[str, Any]:
+    if verdict is None:
+        return {}
+    interval = verdict.test.interval if verdict.test else None
+    return {
+        "verdict": verdict.word,
+        "verdict_reasons": "; ".join(verdict.reasons),
+        "verdict_warnings": "; ".join(verdict.warnings),
+        "margin_points": verdict.margin,
+        "smallest_margin_points": verdict.smallest_margin,
+        "gap_low_points": interval.low if interval else None,
+        "gap_high_points": interval.high if interval else None,
     }
 
 

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from mpcs_bench.report.paper.layout import GAP, OURS, PUBLISHED, Grid, GridRow, grid, stacked
 from mpcs_bench.report.paper.model import PaperReport, PaperTable
+from mpcs_bench.report.paper.verdicts_view import VerdictsView, verdicts_view
 from mpcs_bench.report.paper.words import heading, not_comparable, notes, unfed_line
 
 SHOWN = 4
@@ -29,12 +30,24 @@ def render_paper_terminal(report: PaperReport, console: Console) -> None:
     """
     console.print()
     console.print(Text(report.publication.title, style="bold"))
+    _print_verdicts(verdicts_view(report), console)
     for warning in report.warnings:
         console.print(Text(warning, style="yellow"))
     for table in report.tables:
         _print(table, console)
     for unfed in report.unfed:
         console.print(Text(unfed_line(unfed), style="dim"))
+
+
+def _print_verdicts(view: VerdictsView, console: Console) -> None:
+    console.print(Text(f"Published values: {view.values or 'none of ours'}"))
+    console.print(Text(f"Claims: {view.claims or 'none'}"))
+    for claim in view.told:
+        runs = f" [{claim.runs}]" if claim.runs else ""
+        console.print(Text(f"  {claim.verdict}: {claim.id}{runs}", style="bold"))
+        console.print(Text(f"    {claim.why}", style="dim"))
+    for reason in dict.fromkeys(claim.why for claim in view.apart):
+        console.print(Text(f"  not comparable: {reason}", style="yellow"))
 
 
 def _print(table: PaperTable, console: Console) -> None:

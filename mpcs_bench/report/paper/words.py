@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from mpcs_bench.report.model import Coverage, Missing, Unit
 from mpcs_bench.report.numbers import MISSING, counted
@@ -15,6 +16,8 @@ from mpcs_bench.report.paper.model import (
     Unfed,
     Variant,
 )
+from mpcs_bench.report.verdicts.rows import verdict_rows
+from mpcs_bench.report.verdicts.words import verdict_notes
 
 FEW = 3
 LEGEND = (
@@ -78,6 +81,7 @@ def notes(table: PaperTable) -> tuple[str, ...]:
         found.append(LEGEND_FRACTION)
     if any(cell.ours and cell.ours.selected_on_test for cell in cells):
         found.append(LEGEND_SELECTED)
+    found += verdict_notes(table)
     found += _absences(table)
     if table.variant.unheld:
         names = ", ".join(table.variant.unheld)
@@ -88,6 +92,11 @@ def notes(table: PaperTable) -> tuple[str, ...]:
     ]
     found += [note for note in (published.note,) if note]
     return tuple(found)
+
+
+def paper_verdict_rows(report: PaperReport) -> list[dict[str, Any]]:
+    """Return the verdicts of `report` in the columns of the view `verdicts`."""
+    return verdict_rows(report, [heading(table.variant) for table in report.tables])
 
 
 def cited(table: PaperTable, report: PaperReport) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from mpcs_bench.report.paper.latex import DOCUMENT, render_latex, render_latex_d
 from mpcs_bench.report.paper.markdown import render_paper_markdown
 from mpcs_bench.report.paper.model import PaperReport
 from mpcs_bench.report.paper.page import paper_page
-from mpcs_bench.report.paper.spreadsheet import render_paper_csv
+from mpcs_bench.report.paper.spreadsheet import render_claims_csv, render_paper_csv
 
 KINDS = {"svg": "image/svg+xml", "png": "image/png"}
 LIGHT = 600_000
@@ -24,10 +24,11 @@ Images = Mapping[str, Mapping[str, bytes]]
 
 
 def write_paper(report: PaperReport, folder: Path) -> list[Path]:
-    """Write index.html, paper.md, tables/ (LaTeX, CSV) and figures/ (PNG, SVG) to `folder`.
+    """Write index.html, paper.md, claims.csv, tables/ (LaTeX, CSV) and figures/ (PNG, SVG).
 
-    The folder is made where missing. Everything is rendered before the first file is written.
-    Raises StoreError where the folder cannot be written.
+    `folder` is made where missing. Everything is rendered before the first file is written.
+    What an earlier report left in the two folders and this one has not made is removed. Raises
+    StoreError where the folder cannot be written.
     """
     images = _images(report)
     embedded = paper_page(report, {name: _embedded(files) for name, files in images.items()})
@@ -35,6 +36,7 @@ def write_paper(report: PaperReport, folder: Path) -> list[Path]:
     texts = {
         "index.html": render_paper_html(embedded),
         "paper.md": render_paper_markdown(linked),
+        "claims.csv": render_claims_csv(report),
         f"tables/{DOCUMENT}.tex": render_latex_document(linked),
     }
     for view, table in zip(linked.tables, report.tables, strict=True):
@@ -49,7 +51,15 @@ def write_paper(report: PaperReport, folder: Path) -> list[Path]:
             path = folder / "figures" / f"{name}.{kind}"
             atomic_write(path, partial(Path.write_bytes, data=content))
             written.append(path)
+    _sweep(folder, written)
     return written
+
+
+def _sweep(folder: Path, written: Sequence[Path]) -> None:
+    """Remove tables and figures of an earlier report that this one has not made again."""
+    for kind in ("tables/*.tex", "tables/*.csv", "figures/*.png", "figures/*.svg"):
+        for path in set(folder.glob(kind)) - set(written):
+            path.unlink()
 
 
 def _images(report: PaperReport) -> Images:

@@ -59,6 +59,7 @@ class PaperFile(_Model):
     venue: Text
     year: Annotated[int, Field(ge=1900, le=2100)]
     note: Text | None = None
+    folds: Annotated[int, Field(ge=2)] | None = None
     test_items: tuple[TestItemsEntry, ...] = ()
     references: dict[str, Text] = Field(default_factory=dict)
 

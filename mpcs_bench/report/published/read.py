@@ -46,6 +46,7 @@ def read_published(folder: Path) -> Publication:
         venue=paper.venue,
         year=paper.year,
         note=paper.note,
+        folds=paper.folds,
         folder=folder,
         digest=published_digest(folder),
         test_items=tuple(TestItems(**entry.model_dump()) for entry in paper.test_items),

@@ -221,7 +221,10 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Publication:
-    """A publication's printed values and claims; `digest` is the SHA-256 of its files."""
+    """A publication's printed values and claims; `digest` is the SHA-256 of its files.
+
+    `folds` is over how many folds its standard deviations are, None where it does not say.
+    """
 
     id: str
     title: str
@@ -235,6 +238,7 @@ class Publication:
     references: Mapping[str, Reference]
     tables: Mapping[str, PublishedTable]
     claims: tuple[Claim, ...]
+    folds: int | None = None
 
     def table(self, name: str) -> PublishedTable:
         """Return a table by its id (`table-5`); raises PublishedError where there is none."""
@@ -249,6 +253,11 @@ class Publication:
         """Yield the cells of all tables, in the order of print."""
         for table in self.tables.values():
             yield from table.cells
+
+    def folds_of(self, cell: PublishedCell) -> int | None:
+        """Return over how many folds a cell's sd is: of its test items, else of the publication."""
+        items = self.items_of(cell)
+        return len(items.sizes[0]) if items is not None and items.sizes else self.folds
 
     def items_of(self, cell: PublishedCell) -> TestItems | None:
         """Return what is declared about the test items of a cell of the publication's own."""

@@ -5,5 +5,5 @@ WHERE (protocol, baseline, candidate, metric, magnification, unit, method) IN (
     FROM incoming_comparison
 );
 
-INSERT INTO comparison_row
+INSERT INTO comparison_row BY NAME
 SELECT * FROM incoming_comparison;

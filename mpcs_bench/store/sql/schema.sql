@@ -41,6 +41,7 @@ CREATE TABLE protocol (
     notes VARCHAR[],
     factors VARCHAR[],
     decisions JSON,
+    margin DOUBLE,
     planned_at TIMESTAMP
 );
 
@@ -150,6 +151,7 @@ CREATE TABLE comparison_row (
     candidate VARCHAR NOT NULL,
     metric VARCHAR NOT NULL,
     magnification INTEGER NOT NULL,
+    question VARCHAR,
     unit VARCHAR NOT NULL,
     method VARCHAR NOT NULL,
     n BIGINT,
@@ -160,6 +162,8 @@ CREATE TABLE comparison_row (
     p DOUBLE,
     p_adjusted DOUBLE,
     smallest_p DOUBLE,
+    effect DOUBLE,
+    details JSON,
     note VARCHAR,
     computed_at TIMESTAMP NOT NULL
 );
@@ -220,4 +224,25 @@ CREATE TABLE claim (
     quantifier VARCHAR NOT NULL,
     unchecked VARCHAR,
     note VARCHAR
+);
+
+-- What the last report over a publication found of its cells and of its claims, in points.
+CREATE TABLE verdict (
+    source VARCHAR NOT NULL,
+    table_id VARCHAR,
+    row_id VARCHAR,
+    column_id VARCHAR,
+    claim_id VARCHAR,
+    runs VARCHAR,
+    protocols VARCHAR[] NOT NULL,
+    scale VARCHAR,
+    verdict VARCHAR NOT NULL,
+    reasons VARCHAR[] NOT NULL,
+    difference DOUBLE,
+    low DOUBLE,
+    high DOUBLE,
+    margin DOUBLE,
+    smallest_margin DOUBLE,
+    n BIGINT,
+    computed_at TIMESTAMP NOT NULL
 );

@@ -26,6 +26,7 @@ def write_publication(
     blocks: Mapping[str, str] | None = None,
     references: Mapping[str, str] | None = None,
     captions: Mapping[str, str] | None = None,
+    folds: int | None = None,
 ) -> Path:
     """Write a publication: its tables are laid out as their cells come."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -33,7 +34,7 @@ def write_publication(
         **{"id": folder.name, "title": "Pairs", "authors": ["A. Nyone"]},
         **{"venue": "Somewhere", "year": 2024, "test_items": list(items)},
         "references": dict(references or {}),
-    }
+    } | ({"folds": folds} if folds else {})
     layouts = {}
     for name, cells in tables.items():
         rows = dict.fromkeys(cell["row"] for cell in cells)

@@ -98,9 +98,7 @@ def test_the_ends_of_a_range_over_some_cells_must_be_there(found, claim):
 def test_an_order_is_held_to_every_pair_and_the_others_are_listed(found, claim):
     def findings(changed: str):
         cells = [
-            dict(cell, printed=changed)
-            if (cell["row"], cell["column"]) == ("fixed", "two")
-            else cell
+            dict(cell, printed=changed) if cell is CELLS[3] else cell  # fixed, two
             for cell in CELLS
         ]
         one = claim(

@@ -37,6 +37,7 @@ from mpcs_bench.shipped import folder
 from mpcs_bench.store import Store
 
 PAPER = folder("reports") / "published" / "mpcs-wacv-2023"
+GROUPS = {"groups_train": 64, "groups_test": 16}
 Scores = Mapping[tuple[str, str], float]
 """(part, metric) to a proportion."""
 Score = Callable[[Cell], Scores | None]
@@ -119,7 +120,7 @@ class PaperBench:
                     label=cell.label,
                     axes=axes_of(cell),
                     symbolic=cell.symbolic,
-                    conditions=cell.conditions | {"device": "cpu"},
+                    conditions=cell.conditions | {"device": "cpu"} | GROUPS,
                     dataset=cell.names["dataset"],
                     fingerprint=None if blocked else fingerprint,
                     split_hash=None if blocked else split(cell),
@@ -145,6 +146,7 @@ class PaperBench:
             "2025-01-02T03:04:05+00:00",
             tuple(planned),
             decisions=taken,
+            margin=loaded.protocol.report.margin,
         )
         self.store.commit([plan], states, results)
         self.protocols.append(protocol)

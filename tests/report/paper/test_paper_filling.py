@@ -58,7 +58,6 @@ def test_the_gap_is_ours_minus_published(paper, at):
 
     assert cell.published.printed == "87.56±3.48"
     assert cell.gap == pytest.approx(0.84 - 0.8756)
-    assert cell.verdict is None
 
 
 def test_seeds_are_averaged_within_their_fold_first(paper, at):

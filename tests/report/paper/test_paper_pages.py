@@ -32,6 +32,7 @@ def test_every_table_and_figure_gets_its_files(written):
     assert {
         "index.html",
         "paper.md",
+        "claims.csv",
         "tables/tables.tex",
         "tables/table-7-smoke.tex",
         "tables/table-7-smoke.csv",
@@ -64,7 +65,9 @@ def test_the_page_says_what_is_missing_and_what_the_numbers_rest_on(written):
     for name in ("index.html", "paper.md"):
         text = (folder / name).read_text()
         warning = text.index("Scaled-down run (scale smoke)")
-        assert warning < text.index("Table 7")
+        heading = re.search(r"^(?:## |<h2>)Table 7", text, re.MULTILINE)
+        assert heading
+        assert text.index("Verdicts") < warning < heading.start()
         assert "Table 5: no protocol of this report holds exp-1, exp-2, exp-3 and exp-4." in text
         assert "Decisions behind the numbers" in text
         assert "temperature?" in text, "the question of a decision"

@@ -118,7 +118,7 @@ def test_a_value_its_gap_and_its_folds_stand_together(page):
 
     assert "| 84.00±3.16 | 84.00±3.16 | (not planned) |" in lines[start]
     assert "| published | 86.36±6.13 |" in lines[start + 1]
-    assert "| gap (n) | −2.36 (5) |" in lines[start + 2]
+    assert "| gap (n) | −2.36 (5) ∘ |" in lines[start + 2]
 
 
 def test_a_value_is_written_in_the_unit_of_its_column(page):
@@ -226,7 +226,7 @@ def test_the_csv_file_reads_back_to_the_same_numbers(published_report):
                 published.mean
             )
             assert line["missing"] == (cell.absence.word if cell.absence else "")
-            assert line["verdict"] == ""
+            assert line["verdict"] == (cell.verdict.word if cell.verdict else "")
             if cell.ours is None:
                 assert not (line["our_mean"] or line["folds"] or line["gap_points"])
                 continue

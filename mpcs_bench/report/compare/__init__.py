@@ -1,0 +1,1 @@
+"""Significance from what is stored: which question is asked, and what each test answers."""

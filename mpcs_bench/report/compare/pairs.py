@@ -1,0 +1,149 @@
+"""Pairs each row of a candidate with its own row of the baseline, and asks both questions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from mpcs_bench.report.compare.answers import load_answers
+from mpcs_bench.report.compare.asking import ask_trained
+from mpcs_bench.report.compare.claim import claim
+from mpcs_bench.report.compare.folds import fold_outcomes
+from mpcs_bench.report.compare.outcome import Outcome
+from mpcs_bench.report.compare.references import Reference
+from mpcs_bench.report.compare.sides import Side
+from mpcs_bench.report.comparing import against
+from mpcs_bench.report.conditions import Difference, refusal
+from mpcs_bench.report.grouping import RowGroup
+from mpcs_bench.report.model import Column, Comparison, Metric
+from mpcs_bench.report.pairing import Method, partners
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One magnification of a pair, or their mean (`comparison.column` None): its tests."""
+
+    comparison: Comparison
+    outcomes: tuple[Outcome, ...]
+
+    @property
+    def claim(self) -> str:
+        """What may be said of the two methods here."""
+        return claim(self.comparison)
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """One row of a candidate against its own row of the baseline.
+
+    `differs` are the factors in which the two differ: what is being compared. `several` says
+    whether the candidate's protocol has several data sets. The first of `places` is the primary
+    question.
+    """
+
+    baseline: Reference
+    candidate: Reference
+    dataset: str
+    several: bool
+    metric: Metric
+    differs: tuple[Difference, ...]
+    places: tuple[Place, ...]
+
+    @property
+    def refused(self) -> str | None:
+        """Why nothing was compared anywhere, or None."""
+        reasons = [place.comparison.refused for place in self.places]
+        return reasons[0] if all(reasons) else None
+
+
+def pairs_of(
+    connection: DuckDBPyConnection, baseline: Side, candidate: Side, metric: Metric, rope: float
+) -> Iterator[Pair]:
+    """Yield one pair for each row of `candidate`, tested or refused; `rope` is a proportion."""
+    for dataset, groups in candidate.rows.items():
+        home = dataset if dataset in baseline.rows else next(iter(baseline.rows))
+        for group in groups:
+            method = _method(candidate, dataset, group, metric)
+            nearest = partners(method, baseline.methods(home, metric, ()))
+            comparisons = _compare(connection, (candidate, baseline), method, nearest, metric)
+            yield Pair(
+                baseline=baseline.reference,
+                candidate=candidate.reference,
+                dataset=dataset,
+                several=len(candidate.datasets) > 1,
+                metric=metric,
+                differs=_factors(group, nearest[0].group),
+                places=tuple(
+                    Place(c, (*fold_outcomes(c, rope=rope), *c.trained)) for c in comparisons
+                ),
+            )
+
+
+def _method(
+    side: Side, dataset: str, group: RowGroup, metric: Metric, columns: Sequence[Column] = ()
+) -> Method:
+    return next(m for m in side.methods(dataset, metric, columns) if m.group is group)
+
+
+def _compare(
+    connection: DuckDBPyConnection,
+    sides: tuple[Side, Side],
+    method: Method,
+    nearest: Sequence[Method],
+    metric: Metric,
+) -> Sequence[Comparison]:
+    candidate, baseline = sides
+    dataset, home = (m.group.first.dataset for m in (method, nearest[0]))
+    mine = candidate.columns(method.group, metric.name)
+    theirs = baseline.columns(nearest[0].group, metric.name)
+    common = [column for column in mine if column in theirs]
+    if not common:
+        return (_no_common_column(method, nearest[0], mine, theirs),)
+    ours = _method(candidate, dataset, method.group, metric, common)
+    held_to = [_method(baseline, home, other.group, metric, common) for other in nearest]
+    comparisons = against(ours, held_to)
+    if not all(c.refused for c in comparisons):
+        cells = [*ours.group.cells, *held_to[0].group.cells]
+        comparisons = list(
+            ask_trained(
+                comparisons,
+                ours,
+                held_to[0],
+                metric,
+                load_answers(connection, cells),
+                patients=dataset in candidate.with_patients,
+            )
+        )
+    alone = [column.label for column in (*mine, *theirs) if column not in common]
+    if not alone:
+        return comparisons
+    note = f"left out, on one side only: {', '.join(dict.fromkeys(alone))}"
+    return [replace(c, notes=(*c.notes, note)) if c.column is None else c for c in comparisons]
+
+
+def _no_common_column(
+    method: Method, baseline: Method, mine: Sequence[Column], theirs: Sequence[Column]
+) -> Comparison:
+    sides = (", ".join(column.label for column in columns) for columns in (mine, theirs))
+    found = (Difference("magnification", *sides),)
+    return Comparison(
+        candidate=method.row.key,
+        candidate_name=method.row.name,
+        baseline=baseline.row.key,
+        baseline_name=baseline.row.name,
+        column=None,
+        refused=refusal(found, method.row.name, baseline.row.name),
+    )
+
+
+def _factors(candidate: RowGroup, baseline: RowGroup) -> tuple[Difference, ...]:
+    mine, theirs = dict(candidate.first.factors), dict(baseline.first.factors)
+    return tuple(
+        Difference(name, mine.get(name), theirs.get(name))
+        for name in dict.fromkeys((*mine, *theirs))
+        if mine.get(name) != theirs.get(name)
+    )

@@ -1,0 +1,137 @@
+"""Who is compared with whom, what is refused, and what may be said."""
+
+from __future__ import annotations
+
+import pytest
+
+from mpcs_bench.report import (
+    build_report,
+    comparison_rows,
+    render_csv,
+    render_html,
+    render_markdown,
+)
+from mpcs_bench.report.compare.rows import significance_rows
+from mpcs_bench.report.definitions import ReportError
+from mpcs_bench.report.present import present
+from mpcs_bench.store import ComparisonRow
+
+SHORTER = {"finetuning.epochs": 5, "groups_train": 64, "groups_test": 16}
+
+
+@pytest.mark.parametrize(
+    ("settings", "column"),
+    [
+        ({"conditions": SHORTER}, "finetuning.epochs: 5 against 60"),
+        ({"label_fraction": 0.2}, "label_fraction: 0.2 against None"),
+        ({"dataset": "other"}, "dataset: other against tissue"),
+        ({"magnification": 100}, "magnification: 100X against 40X"),
+    ],
+)
+def test_what_may_not_be_compared_is_refused_and_the_column_named(made, settings, column):
+    made.fill("base", made.BASE)
+    made.fill("new", made.BETTER, protocol="other", **settings)
+    found = made.compare("base", "new")
+    (pair,) = found.pairs
+    assert found.refused
+    assert column in pair.refused
+    assert all(place.outcomes == () for place in pair.places)
+    rows = significance_rows(found)
+    assert all(row["p"] is None and column in row["note"] for row in rows)
+
+
+def test_experiments_of_two_protocols_are_compared(made):
+    made.fill("base", made.BASE, protocol="one")
+    made.fill("new", made.BETTER, protocol="two")
+    found = made.compare("one", "two:new")
+    assert not found.refused
+    rows = significance_rows(found)
+    assert {(row["protocol"], row["baseline"]) for row in rows} == {("two", "one:base")}
+
+
+def test_each_row_is_held_to_its_own_partner(made):
+    for encoder in ("resnet", "efficientnet"):
+        made.fill("base", made.BASE, encoder=encoder)
+        made.fill("new", made.BETTER, encoder=encoder, strategy="ordered")
+    pairs = made.compare("base", "new").pairs
+    assert len(pairs) == 2
+    for pair in pairs:
+        assert [d.name for d in pair.differs] == ["strategy"]
+        comparison = pair.places[0].comparison
+        assert comparison.candidate.replace("new", "") == comparison.baseline.replace("base", "")
+
+
+def test_a_control_an_unknown_metric_and_itself_are_errors(two):
+    two.fill("floor", two.BASE, adaptation="colour-floor")
+    for candidate, options, said in (
+        ("floor", {}, "'exp:floor' is a control"),
+        ("base", {}, "cannot be compared with itself"),
+        ("new", {"metric": "patient_acuracy"}, "Did you mean 'patient_accuracy'?"),
+        ("new", {"rope": -0.01}, "region of practical equivalence"),
+    ):
+        with pytest.raises(ReportError, match=said.replace("?", r"\?")):
+            two.compare("base", candidate, **options)
+
+
+def test_higher_needs_both_questions(made):
+    """One patient of each fold is much better, the others a little worse: only folds agree."""
+    wrong = [[int(i == 2), *(each + 1 for each in b[1:])] for i, b in enumerate(made.BASE)]
+    made.fill("base", [[5, *b[1:]] for b in made.BASE])
+    made.fill("new", wrong)
+    (place,) = made.compare("base", "new").pairs[0].places
+    assert place.comparison.over_folds == "higher"
+    assert place.comparison.of_trained == "not shown"
+    assert place.comparison.finding == "not shown"
+    assert place.claim == (
+        "not shown for the methods (over folds: higher; these trained models: not shown)"
+    )
+
+
+def test_both_questions_agreeing_is_a_claim(two):
+    (place,) = two.compare("base", "new").pairs[0].places
+    assert place.claim.startswith("higher: the methods over folds, and these trained models")
+    (other,) = two.compare("new", "base").pairs[0].places
+    assert other.claim.startswith("lower: ")
+
+
+def test_a_metric_that_is_no_average_is_tested_over_folds_alone(two):
+    (place,) = two.compare("base", "new", metric="image_f1_weighted").pairs[0].places
+    assert place.comparison.trained == ()
+    assert "image_f1_weighted is no average over items" in place.claim
+
+
+def test_stored_rows_are_those_that_were_found(two):
+    rows = significance_rows(two.compare("base", "new"))
+    two.store.save_comparisons(ComparisonRow(**row) for row in rows)
+    two.store.save_comparisons(ComparisonRow(**row) for row in rows)
+    names, stored = two.store.query("SELECT * FROM comparison")
+    read = [dict(zip(names, values, strict=True)) for values in stored]
+    assert sorted(read, key=str) == sorted([{n: r[n] for n in names} for r in rows], key=str)
+
+
+def test_the_report_and_compare_store_the_same_numbers(two):
+    found = significance_rows(two.compare("base", "new"))
+    with two.connection() as connection:
+        reported = comparison_rows(build_report(connection, "exp"))
+    keys = ("metric", "magnification", "unit", "method")
+    by_key = {tuple(r[k] for k in keys): r for r in found}
+    shared = [r for r in reported if tuple(r[k] for k in keys) in by_key]
+    assert len(shared) == 4
+    for row in shared:
+        other = by_key[tuple(row[k] for k in keys)]
+        assert {k: v for k, v in row.items() if k != "computed_at"} == {
+            k: v for k, v in other.items() if k != "computed_at"
+        }
+
+
+def test_the_report_shows_the_patients_beside_the_folds(two):
+    with two.connection() as connection:
+        report = build_report(connection, "exp")
+    sheet = present(report).chapters[1].trained
+    assert "for these trained models, on new patients" in sheet.caption
+    assert "unit patients" in sheet.caption
+    ((line,),) = [section.lines for section in sheet.sections]
+    assert [cell.text for cell in line.cells][-2:] == ["20", "higher"]
+    for text in (render_markdown(report), render_html(report)):
+        assert "on new patients" in text
+    assert ",patient,20," in render_csv(report)

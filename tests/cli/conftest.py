@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -34,6 +35,11 @@ def environment() -> dict[str, str]:
     """Return the environment of every command: wide enough that no table is folded."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("MPCS_BENCH")}
     return kept | {"COLUMNS": "250", "NO_COLOR": "1"}
+
+
+def _interruptible() -> None:
+    """A shell lets what it starts in the background ignore Ctrl-C; these tests send it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def run_in(
@@ -73,6 +79,7 @@ def start(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
             stderr=subprocess.PIPE,
             text=True,
             start_new_session=True,
+            preexec_fn=_interruptible,
         )
         started.append(process)
         return process

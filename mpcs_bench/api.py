@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
     from pandas import DataFrame
 
+    from mpcs_bench.check.compare_cost import Slack
+    from mpcs_bench.check.items import Check
+    from mpcs_bench.check.verification import Verification
     from mpcs_bench.engine.binding import Binder
     from mpcs_bench.engine.plan import Plan
     from mpcs_bench.engine.running import Observer, Outcome
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
     from mpcs_bench.report.figures.entry import FigureEntry
     from mpcs_bench.report.model import Report
     from mpcs_bench.report.paper import PaperReport
+    from mpcs_bench.report.variance.build import VarianceReport
     from mpcs_bench.store import Store
 
 
@@ -479,3 +483,78 @@ def compare(
         found = compare_experiments(connection, baseline, candidates, metric=metric, rope=rope)
     store.save_comparisons(ComparisonRow(**row) for row in significance_rows(found))
     return found
+
+
+def check(
+    reference: str,
+    baseline: Path,
+    workspace: Workspace,
+    options: Options = DEFAULTS,
+    *,
+    observer: Observer,
+    update: bool = False,
+    false_alarms: float = 0.05,
+    slack: Slack | None = None,
+) -> Check | None:
+    """Run a protocol anew and hold it to `baseline`; with `update` store the run as baseline.
+
+    The workspace is emptied first, of what an earlier check left. None where it was stored.
+    Raises CheckError for a baseline that is missing, damaged or of another protocol, for a
+    workspace that holds something else, and where nothing could run.
+    """
+    from mpcs_bench.check.run import Checked, held, stored
+    from mpcs_bench.engine.device import resolve_device
+
+    def execute(watch: Observer) -> tuple[Plan, Outcome]:
+        return run([reference], workspace, options, observer=watch)
+
+    loaded = load(reference, options)
+    checked = Checked(
+        loaded=loaded,
+        workspace=workspace,
+        registry=registry(plugin_files([loaded], options)),
+        device=resolve_device(options.device),
+        execute=execute,
+        observer=observer,
+    )
+    if update:
+        stored(checked, baseline)
+        return None
+    return held(checked, baseline, false_alarms=false_alarms, slack=slack)
+
+
+def verify(
+    workspace: Workspace,
+    *,
+    cells: int = 3,
+    seed: int = 0,
+    device: str | None = None,
+    plugin_files: Sequence[Path] = (),
+) -> Verification:
+    """Run random stored cells again in a temporary folder; say how far they lie from the stored.
+
+    A pre-training runs again where its weights are gone. `device` None: each cell's own. Raises
+    StoreError where there is no workspace, CheckError where it holds no finished cell.
+    """
+    from mpcs_bench.check.verification import verify_cells
+
+    workspace.require()
+    return verify_cells(
+        workspace,
+        cells=cells,
+        seed=seed,
+        device=device,
+        plugin_files=[str(path) for path in plugin_files],
+    )
+
+
+def variance(workspace: Workspace, protocol: str, *, metric: str | None = None) -> VarianceReport:
+    """Divide the spread of a protocol's values into splits, seeds and reruns.
+
+    Also the paired differences between rules that choose the epoch, where it has several. Raises
+    ReportError as `report.variance.build.build_variance`.
+    """
+    from mpcs_bench.report.variance.build import build_variance
+
+    with connect(workspace).reader() as connection:
+        return build_variance(connection, protocol, metric=metric)

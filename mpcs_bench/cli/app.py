@@ -11,6 +11,7 @@ import typer
 import mpcs_bench
 from mpcs_bench.cli import (
     auditing,
+    checking,
     comparing,
     data,
     doctor,
@@ -22,6 +23,8 @@ from mpcs_bench.cli import (
     reporting,
     results,
     running,
+    variance,
+    verifying,
 )
 from mpcs_bench.errors import BenchError, ExitCode
 
@@ -45,6 +48,9 @@ app.command("sql")(results.sql)
 app.add_typer(exporting.app, name="export")
 app.command("report")(reporting.report)
 app.command("compare")(comparing.compare)
+app.command("variance")(variance.variance)
+app.command("check")(checking.check)
+app.command("verify")(verifying.verify)
 app.command("audit")(auditing.audit)
 app.command("ledger")(ledger.ledger)
 app.command("doctor")(doctor.doctor)

@@ -1,0 +1,1 @@
+"""Is the harness still what it was: a run held to a stored baseline, stored cells run again."""

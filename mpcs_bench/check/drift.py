@@ -1,0 +1,82 @@
+"""How far a result that was made again lies from the one that is stored."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from mpcs_bench.check.digests import WEIGHTS, result_digest
+from mpcs_bench.records import Result
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """What differs between a stored result and its rerun.
+
+    `equal` says that nothing does, bit for bit. `largest_logit` is the largest difference of one
+    logit, `decisions` how many of `predictions` were decided otherwise, `metrics` the differences
+    (rerun less stored) of those that differ. `weights` says whether a pre-training's weights are
+    the same (None: it has none).
+    """
+
+    equal: bool
+    predictions: int
+    decisions: int
+    largest_logit: float
+    metrics: Mapping[str, float]
+    weights: bool | None
+
+
+def drift(stored: Result, again: Result) -> Drift:
+    """Return what differs; the predictions are matched by part and sample."""
+    old, new = (_predictions(result) for result in (stored, again))
+    shared = sorted(old.keys() & new.keys())
+    alone = len(old.keys() ^ new.keys())
+    largest = max((_distance(old[key][1], new[key][1]) for key in shared), default=0.0)
+    decisions = sum(old[key][0] != new[key][0] for key in shared) + alone
+    files = (stored.manifest.files.get(WEIGHTS), again.manifest.files.get(WEIGHTS))
+    return Drift(
+        equal=result_digest(stored) == result_digest(again),
+        predictions=len(old.keys() | new.keys()),
+        decisions=decisions,
+        largest_logit=largest,
+        metrics=_metrics(stored, again),
+        weights=files[0] == files[1] if all(files) else None,
+    )
+
+
+def _predictions(result: Result) -> dict[tuple[str, str], tuple[int, list[float]]]:
+    return {
+        (row["part"], row["sample_id"]): (row["predicted"], row["logits"])
+        for row in result.predictions().to_pylist()
+    }
+
+
+def _distance(left: list[float], right: list[float]) -> float:
+    if len(left) != len(right):
+        return float("inf")
+    return float(np.max(np.abs(np.subtract(left, right)), initial=0.0))
+
+
+def _metrics(stored: Result, again: Result) -> dict[str, float]:
+    old, new = (_named_metrics(result) for result in (stored, again))
+    return {
+        name: new[name] - old[name]
+        for name in sorted(old.keys() & new.keys())
+        if old[name] != new[name] and not np.isnan([old[name], new[name]]).all()
+    }
+
+
+def _named_metrics(result: Result) -> dict[str, float]:
+    return {
+        f"{row['metric']} ({row['part']}, {row['test_magnification']}X)": row["value"]
+        for row in _rows(result)
+    }
+
+
+def _rows(result: Result) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = result.metrics().to_pylist()
+    return rows

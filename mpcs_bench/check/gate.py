@@ -1,0 +1,123 @@
+"""Holds an observation to its baseline: all comparisons, in order."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping
+from typing import Any
+
+from mpcs_bench.check.baseline import Observation
+from mpcs_bench.check.compare_cost import Slack, compare_cost
+from mpcs_bench.check.compare_digests import compare_digests
+from mpcs_bench.check.compare_samples import compare_samples
+from mpcs_bench.check.compare_structure import compare_structure
+from mpcs_bench.check.errors import CheckError
+from mpcs_bench.check.items import Check, Item
+from mpcs_bench.check.promise import broken_promise
+from mpcs_bench.engine.plan import Plan
+from mpcs_bench.engine.running import Outcome
+from mpcs_bench.engine.workspace import Workspace
+from mpcs_bench.errors import ExitCode, SplitError, StageError
+
+MARK = "check-workspace.json"
+
+
+def hold(
+    before: Observation,
+    after: Observation,
+    *,
+    false_alarms: float,
+    slack: Slack,
+    seconds: float,
+    failures: Mapping[str, str],
+) -> Check:
+    """Return the check of `after`; `failures` are the stages of the run that failed."""
+    differs = tuple(broken_promise(before.provenance.environment, after.provenance.environment))
+    items = [Item("run", name, "failed", text) for name, text in failures.items()]
+    items += compare_structure(before, after)
+    items += compare_digests(before, after, differs)
+    items += compare_samples(before, after, false_alarms)
+    items += compare_cost(before, after, slack)
+    return _check(
+        before,
+        items,
+        commit=_commit(after.provenance.environment),
+        differs=differs,
+        false_alarms=false_alarms,
+        seconds=seconds,
+    )
+
+
+def stopped_by_split(before: Observation, error: SplitError, false_alarms: float) -> Check:
+    """Return the check of a run whose split leaks, or cannot be made: nothing was trained."""
+    item = Item("structure", "leakage", "regression", error.message)
+    return _check(before, [item], commit="?", differs=(), false_alarms=false_alarms, seconds=0.0)
+
+
+def require_ran(plan: Plan, outcome: Outcome) -> None:
+    """Raise CheckError where nothing ran (exit status 4), or not all could (2)."""
+    blocked = plan.blocked_reasons()
+    if outcome.done or outcome.failed:
+        if not blocked:
+            return
+        raise CheckError("Not all of the protocol can run here.", hint="\n".join(blocked))
+    error = CheckError("Nothing ran.", hint="\n".join(blocked) or None)
+    error.exit_code = ExitCode.NOTHING_RAN
+    raise error
+
+
+def refuse_failures(failures: Mapping[str, str]) -> None:
+    """Raise StageError where a stage failed: a baseline must be whole."""
+    if failures:
+        name, text = next(iter(failures.items()))
+        raise StageError(f"{len(failures)} stages failed, so no baseline is stored. {name}: {text}")
+
+
+def fresh_workspace(workspace: Workspace) -> None:
+    """Empty a workspace of earlier checks: a stored result would hide what has changed.
+
+    Raises CheckError for a folder that holds something else.
+    """
+    root = workspace.root
+    mark = root / MARK
+    if root.exists() and any(root.iterdir()) and not mark.is_file():
+        raise CheckError(
+            f"The folder {root} holds something other than an earlier check.",
+            hint="A check runs everything anew, in a folder of its own: give another --workspace.",
+        )
+    if root.exists():
+        for entry in root.iterdir():
+            if entry.is_dir():
+                shutil.rmtree(entry)
+            elif entry.name not in (MARK, "run.lock"):
+                entry.unlink()
+    workspace.create()
+    mark.write_text(json.dumps({"format": 1, "emptied by the next check": True}) + "\n")
+
+
+def _check(
+    before: Observation,
+    items: list[Item],
+    *,
+    commit: str,
+    differs: tuple[str, ...],
+    false_alarms: float,
+    seconds: float,
+) -> Check:
+    return Check(
+        protocol=before.protocol,
+        baseline_created=before.provenance.created,
+        baseline_commit=_commit(before.provenance.environment),
+        commit=commit,
+        seconds=seconds,
+        differs=differs,
+        false_alarms=false_alarms,
+        items=tuple(items),
+    )
+
+
+def _commit(environment: Mapping[str, Any]) -> str:
+    code = environment.get("code") or {}
+    commit = str(code.get("commit") or "unknown")[:12]
+    return f"{commit}, changed" if code.get("dirty") else commit

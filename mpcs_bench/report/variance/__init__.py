@@ -1,0 +1,1 @@
+"""Where the spread of a protocol's numbers comes from, and what choosing on the test part gains."""

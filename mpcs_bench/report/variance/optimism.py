@@ -1,0 +1,117 @@
+"""How much better a method looks when its epoch was chosen on the test part."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from mpcs_bench.report.conditions import row_conditions
+from mpcs_bench.report.model import Column
+from mpcs_bench.report.source import FACTORS, CellRecord
+from mpcs_bench.stats import PairedT, corrected_resampled_t
+
+SELECTION = "finetuning.selection"
+RULE = f"{SELECTION}.rule"
+PAIRS = (("test", "last"), ("test", "validation"), ("validation", "last"))
+Split = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Optimism:
+    """One rule held to another at one place, split by split, seeds averaged.
+
+    `test` is None below two splits, or where the splits' sizes are not known.
+    """
+
+    dataset: str
+    setting: str
+    column: Column
+    rule: str
+    against: str
+    splits: int
+    difference: float
+    test: PairedT | None
+
+
+def optimism_of(
+    cells: Iterable[CellRecord], values: Mapping[tuple[int, int | None], float]
+) -> tuple[Optimism, ...]:
+    """Return the paired differences between rules of cells that are equal in all else."""
+    alike: dict[str, list[CellRecord]] = defaultdict(list)
+    for cell in cells:
+        if cell.state == "done" and cell.conditions is not None and not cell.control:
+            alike[_all_else(cell)].append(cell)
+    found = []
+    for members in alike.values():
+        by_rule = _by_rule(members, values)
+        for rule, against in PAIRS:
+            for column in sorted(by_rule, key=lambda c: (c.train or 0, c.test or 0)):
+                here = by_rule[column]
+                if rule in here and against in here:
+                    found += _paired(members[0], column, (rule, against), here)
+    return tuple(found)
+
+
+@dataclass(slots=True)
+class _Sample:
+    values: list[float]
+    ratio: float | None
+
+
+def _by_rule(
+    cells: Iterable[CellRecord], values: Mapping[tuple[int, int | None], float]
+) -> dict[Column, dict[str, dict[Split, _Sample]]]:
+    found: dict[Column, dict[str, dict[Split, _Sample]]] = defaultdict(lambda: defaultdict(dict))
+    by_cell: dict[int, list[tuple[int | None, float]]] = defaultdict(list)
+    for (cell_id, test), value in values.items():
+        by_cell[cell_id].append((test, value))
+    for cell in cells:
+        split = (cell.unit.split_seed, cell.unit.fold)
+        sizes = cell.groups_test, cell.groups_train
+        ratio = sizes[0] / sizes[1] if sizes[0] and sizes[1] else None
+        for test, value in by_cell[cell.cell_id]:
+            here = found[Column(cell.train_magnification, test)][_rule(cell)]
+            here.setdefault(split, _Sample([], ratio)).values.append(value)
+    return found
+
+
+def _paired(
+    cell: CellRecord,
+    column: Column,
+    rules: tuple[str, str],
+    here: Mapping[str, Mapping[Split, _Sample]],
+) -> list[Optimism]:
+    left, right = here[rules[0]], here[rules[1]]
+    shared = sorted(left.keys() & right.keys())
+    if not shared:
+        return []
+    differences = [_mean(left[split].values) - _mean(right[split].values) for split in shared]
+    ratios = [ratio for split in shared if (ratio := right[split].ratio) is not None]
+    test = None
+    if len(shared) > 1 and len(ratios) == len(shared):
+        test = corrected_resampled_t(differences, ratios, unit="split")
+    setting = ", ".join(v for name, v in cell.factors if name in FACTORS and v != "none")
+    mean = _mean(differences)
+    return [Optimism(cell.dataset, setting, column, rules[0], rules[1], len(shared), mean, test)]
+
+
+def _all_else(cell: CellRecord) -> str:
+    conditions = row_conditions(cell.conditions or {})
+    kept: dict[str, Any] = {k: v for k, v in conditions.items() if not k.startswith(SELECTION)}
+    factors = [item for item in cell.factors if not item[0].startswith((SELECTION, "decisions"))]
+    return json.dumps(
+        [cell.dataset, factors, cell.label_fraction, cell.scale, cell.fingerprint, kept],
+        sort_keys=True,
+        default=str,
+    )
+
+
+def _rule(cell: CellRecord) -> str:
+    return str(dict(cell.factors).get(RULE) or (cell.conditions or {}).get(RULE) or "last")
+
+
+def _mean(values: list[float]) -> float:
+    return sum(values) / len(values)

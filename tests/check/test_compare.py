@@ -1,0 +1,192 @@
+"""Each comparison by itself, on observations made by hand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from mpcs_bench.check.baseline import (
+    Observation,
+    Provenance,
+    Reference,
+    Series,
+    StageRecord,
+)
+from mpcs_bench.check.compare_cost import Slack
+from mpcs_bench.check.compare_structure import require_same_protocol
+from mpcs_bench.check.errors import CheckError
+from mpcs_bench.check.gate import hold
+from mpcs_bench.check.items import Check
+from mpcs_bench.check.junit import write_junit
+from mpcs_bench.check.summary import render_summary
+from mpcs_bench.errors import ExitCode
+
+ENVIRONMENT: dict[str, Any] = {
+    "device": "cpu",
+    "threads": 1,
+    "deterministic": True,
+    "processor": "a",
+    "platform": "Linux-6.1-x86_64-with-glibc2.36",
+    "packages": {"torch": "2.14.1", "duckdb": "2.0.0"},
+    "cpu": "AVX2",
+}
+
+
+def _observation(**changes: Any) -> Observation:
+    stage = StageRecord(
+        kind="finetune",
+        key="k",
+        versions={"stage": "1"},
+        settings="s",
+        digest="d",
+        seconds=2.0,
+        peak_bytes=600,
+    )
+    values = {f"fold {i}": {f"seed {j}": 0.9 + 0.01 * j for j in range(3)} for i in range(3)}
+    series = Series(subject="exp", what="image_accuracy (test)", better="higher", values=values)
+    base: dict[str, Any] = {
+        "protocol": "ci",
+        "written": {"finetuning": {"epochs": 2}},
+        "provenance": Provenance(created="2025-01-01", environment=ENVIRONMENT),
+        "reference": Reference(seconds=0.01, peak_bytes=400, cpu="AVX2"),
+        "settings": {"s": {"dropout": 0.3}},
+        "fingerprints": {"tissue": "f"},
+        "splits": {"tissue, split seed 0": "h"},
+        "findings": (),
+        "pairs": {"pretrain": {"40>100": 10, "100>200": 12}},
+        "stages": {"a stage": stage},
+        "series": (series,),
+    }
+    return Observation.model_validate(base | changes)
+
+
+def _with_stage(**changes: Any) -> Observation:
+    stage = _observation().stages["a stage"].model_copy(update=changes)
+    return _observation(stages={"a stage": stage})
+
+
+def _elsewhere(**changes: Any) -> Observation:
+    environment = ENVIRONMENT | {"packages": {"torch": "3.0"}}
+    return _observation(
+        provenance=Provenance(created="2025-01-02", environment=environment), **changes
+    )
+
+
+def _hold(before: Observation, after: Observation, **options: Any) -> Check:
+    given = {"false_alarms": 0.05, "slack": Slack(), "seconds": 1.0, "failures": {}} | options
+    return hold(before, after, **given)
+
+
+def _rules(check: Check) -> set[tuple[str, str]]:
+    return {(item.rule, item.subject) for item in check.regressions}
+
+
+def test_nothing_changed_is_fine() -> None:
+    check = _hold(_observation(), _observation())
+    assert (check.exit_code, check.regressions, check.differs) == (ExitCode.OK, (), ())
+
+
+@pytest.mark.parametrize(
+    ("changes", "rule"),
+    [
+        ({"fingerprints": {"tissue": "g"}}, "data"),
+        ({"splits": {"tissue, split seed 0": "i"}}, "split"),
+        ({"findings": ("group-overlap",)}, "leakage"),
+        ({"pairs": {"pretrain": {"40>100": 10, "100>400": 12}}}, "pairs drawn"),
+    ],
+)
+def test_structure_is_exact_wherever_it_runs(changes: dict[str, Any], rule: str) -> None:
+    assert _rules(_hold(_observation(), _elsewhere(**changes))) == {("structure", rule)}
+
+
+def test_a_default_that_changed_is_named() -> None:
+    after = _with_stage(settings="t", key="other")
+    after = after.model_copy(update={"settings": {"t": {"dropout": 0.5}}})
+    (item,) = _hold(_observation(), after).regressions
+    assert (item.subject, item.message) == ("settings", "finetune dropout: 0.3 -> 0.5")
+
+
+def test_another_digest_is_a_regression_only_where_equality_is_promised() -> None:
+    here = _hold(_observation(), _with_stage(digest="e"))
+    assert _rules(here) == {("digest", "finetune")}
+    stages = _with_stage(digest="e").stages
+    there = _hold(_observation(), _elsewhere(stages=stages))
+    assert there.regressions == ()
+    assert there.differs == ("torch 2.14.1 -> 3.0",)
+
+
+def test_a_package_that_only_stores_breaks_no_promise() -> None:
+    environment = ENVIRONMENT | {"packages": {"torch": "2.14.1", "duckdb": "3.0"}}
+    other = Provenance(created="x", environment=environment)
+    after = _observation(provenance=other, stages=_with_stage(digest="e").stages)
+    assert _rules(_hold(_observation(), after)) == {("digest", "finetune")}
+
+
+def test_a_raised_version_announces_other_numbers() -> None:
+    after = _with_stage(digest="e", key="other", versions={"stage": "2"})
+    check = _hold(_observation(), after)
+    assert check.regressions == ()
+    (notice,) = [item for item in check.items if item.verdict == "notice"]
+    assert "version of stage: 1 -> 2" in notice.message
+
+
+def _series(values: dict[str, dict[str, float]], **changes: Any) -> Series:
+    return _observation().series[0].model_copy(update={"values": values} | changes)
+
+
+def test_worse_values_are_a_regression_and_better_ones_are_not() -> None:
+    for shift, found in ((-0.2, {("samples", "exp: image_accuracy (test)")}), (0.2, set())):
+        values = {
+            block: {seed: value + shift for seed, value in seeds.items()}
+            for block, seeds in _observation().series[0].values.items()
+        }
+        after = _elsewhere(series=(_series(values),))
+        assert _rules(_hold(_observation(), after)) == found
+
+
+def test_a_fold_that_is_missing_is_a_regression() -> None:
+    values = dict(_observation().series[0].values)
+    del values["fold 2"]
+    (item,) = _hold(_observation(), _elsewhere(series=(_series(values),))).regressions
+    assert item.message == "no value for fold 2"
+
+
+def test_a_loss_far_off_is_caught_where_the_test_is_out_of_reach() -> None:
+    loss = {"what": "last training_loss", "better": "either"}
+    before = _elsewhere(series=(_series({"fold 0": {"seed 0": 1.0}}, **loss),))
+    after = _elsewhere(series=(_series({"fold 0": {"seed 0": 1.7}}, **loss),))
+    assert {rule for rule, _ in _rules(_hold(before, after))} == {"loss bound"}
+
+
+def test_time_counts_in_reference_steps() -> None:
+    slower = Reference(seconds=0.05, peak_bytes=400, cpu="AVX2")
+    machine = _with_stage(seconds=9.0).model_copy(update={"reference": slower})
+    assert _hold(_observation(), machine).regressions == ()
+    code = _with_stage(seconds=9.0)
+    assert _rules(_hold(_observation(), code)) == {("time", "finetune")}
+    assert _hold(_observation(), code, slack=Slack(time=5)).regressions == ()
+
+
+def test_memory_counts_in_reference_steps_and_only_where_it_is_known() -> None:
+    assert _rules(_hold(_observation(), _with_stage(peak_bytes=1200))) == {("memory", "finetune")}
+    unknown = _hold(_observation(), _with_stage(peak_bytes=0))
+    assert not [item for item in unknown.items if item.rule == "memory"]
+
+
+def test_a_failed_stage_comes_before_a_regression() -> None:
+    check = _hold(_observation(), _with_stage(digest="e"), failures={"a stage": "NaN"})
+    assert check.exit_code is ExitCode.CELL_FAILED
+
+
+def test_another_protocol_is_named_by_what_differs() -> None:
+    with pytest.raises(CheckError, match=r"finetuning.epochs: 2 -> 3"):
+        require_same_protocol(_observation(), {"finetuning": {"epochs": 3}}, "ci")
+
+
+def test_what_a_page_shows_is_escaped(tmp_path: Any) -> None:
+    check = _hold(_observation(), _observation(), failures={"a | b": "<b>broken\x00</b>"})
+    assert "a \\| b" in render_summary(check)
+    assert "<b>" not in render_summary(check)
+    write_junit(tmp_path / "out.xml", check)
+    assert "&lt;b&gt;broken?" in (tmp_path / "out.xml").read_text()

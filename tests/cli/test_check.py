@@ -282,5 +282,4 @@ def test_twenty_clean_runs_with_other_seeds_raise_few_alarms(
         assert len(tests) * max(item["smallest_p"] for item in tests) <= 0.05
         alarms += done.code == 3
     # More would come of a rate of 5 % in one of a hundred such series.
-    print("ALARMS", alarms)
     assert alarms <= binom.ppf(0.99, 20, 0.05)

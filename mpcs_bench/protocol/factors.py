@@ -31,6 +31,12 @@ def compared(loaded: LoadedProtocol) -> tuple[str, ...]:
     return tuple(names)
 
 
+def set_by(ledger: Ledger, entry: str) -> tuple[str, ...]:
+    """Return the conditions that the options of an entry set; raises ProtocolError."""
+    names = (name for path in _of_entry(ledger, entry) for name in _as_conditions(path))
+    return tuple(dict.fromkeys(names))
+
+
 def _paths(loaded: LoadedProtocol, written: str) -> Iterator[tuple[str, ...]]:
     first, _, entry = written.partition(".")
     if first == DECISIONS:

@@ -12,6 +12,12 @@ class ReportError(BenchError):
     """A report cannot be made from what the workspace holds."""
 
 
+def called_after(experiment: str) -> str:
+    """Return the protocol that is called after an experiment: exp-03 of exp-3."""
+    name, _, number = experiment.rpartition("-")
+    return f"{name}-{int(number):02d}" if number.isdigit() else experiment
+
+
 def table_sql(name: str) -> str:
     """Return the SQL of `reports/tables/<name>.sql`; raises ReportError where there is none."""
     return _text(folder("reports") / "tables" / f"{name}.sql")

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from mpcs_bench.report.conditions import differences, row_conditions
+from mpcs_bench.report.definitions import called_after
 from mpcs_bench.report.figures.entry import FigureError
 from mpcs_bench.report.figures.evidence import Evidence, scale_rank
 from mpcs_bench.report.grouping import RowGroup, group_rows
@@ -74,7 +75,7 @@ def choose(
 def nothing(experiments: Sequence[str], cells: Sequence[CellRecord], what: str = "") -> FigureError:
     """Return the error of a figure that has no cell to draw; `what` is all that they lack."""
     names = span(experiments)
-    hint = f"Run them: `mpcs-bench run {' '.join(map(_protocol, experiments))}`."
+    hint = f"Run them: `mpcs-bench run {' '.join(map(called_after, experiments))}`."
     if not cells:
         return FigureError(f"These protocols hold no cell of {names}.", hint=hint, fed=False)
     done = sum(cell.state == "done" for cell in cells)
@@ -198,9 +199,3 @@ def _one_variant_each(
 def _standing(group: RowGroup, useful: Useful) -> tuple[bool, int]:
     """Return how good a variant is to draw: not optimistic, and with many results."""
     return not group.first.selected_on_test, sum(useful(cell) for cell in group.cells)
-
-
-def _protocol(experiment: str) -> str:
-    """Return the shipped protocol that holds an experiment: exp-3 is in exp-03."""
-    name, _, number = experiment.rpartition("-")
-    return f"{name}-{int(number):02d}" if number.isdigit() else experiment

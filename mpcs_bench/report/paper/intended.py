@@ -10,10 +10,10 @@ from typing import Any
 
 from mpcs_bench.errors import BenchError
 from mpcs_bench.protocol.cells import Cell
-from mpcs_bench.protocol.ledger import Ledger
+from mpcs_bench.protocol.factors import set_by
 from mpcs_bench.protocol.load import LoadedProtocol
-from mpcs_bench.protocol.per import leaves
 from mpcs_bench.report.conditions import flatten, row_conditions
+from mpcs_bench.report.definitions import called_after
 from mpcs_bench.report.paper.model import PAPER_SCALE
 
 CHANGED = "; changed: "
@@ -91,15 +91,10 @@ def read_intention(
             cells = [cell for cell in found[1] if cell.experiment == experiment] if found else []
             if found and cells:
                 runs += _runs(experiment, cells)
-                governs |= _governed(found[0].ledger)
+                ledger = found[0].ledger
+                governs |= {entry: set_by(ledger, entry) for entry in ledger.entries}
                 break
     return Intention(tuple(runs), governs)
-
-
-def called_after(experiment: str) -> str:
-    """Return the protocol that is called after an experiment: exp-03 of exp-3."""
-    name, _, number = experiment.rpartition("-")
-    return f"{name}-{int(number):02d}" if number.isdigit() else experiment
 
 
 def ways(text: str) -> dict[str, tuple[str, ...]]:
@@ -138,24 +133,6 @@ def _runs(experiment: str, cells: Sequence[Cell]) -> Iterator[IntendedRun]:
             settings=settings_of(flatten(_plain(members[0].conditions))),
             decisions=decisions,
         )
-
-
-def _governed(ledger: Ledger) -> dict[str, tuple[str, ...]]:
-    found: dict[str, dict[str, None]] = defaultdict(dict)
-    for entry, decision in ledger.entries.items():
-        for option in decision.options.values():
-            for path, _ in leaves(option.set):
-                own = path[3:] if path[0] == "per" else path
-                found[entry] |= dict.fromkeys(_as_conditions(own))
-    return {entry: tuple(names) for entry, names in found.items()}
-
-
-def _as_conditions(path: tuple[str, ...]) -> tuple[str, ...]:
-    # Conditions name a data set by its role.
-    if path[0] == "datasets":
-        rest = ".".join(path[2:])
-        return f"dataset.{rest}", f"pretraining.data.{rest}"
-    return (".".join(path),)
 
 
 def _plain(value: Any) -> Any:

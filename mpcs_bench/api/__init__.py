@@ -1,0 +1,52 @@
+"""The Python face of the command line: load, plan, run, connect, compare, report."""
+
+from __future__ import annotations
+
+from mpcs_bench.api.judging import audit, check, compare, variance, verify
+from mpcs_bench.api.options import DEFAULTS, Options
+from mpcs_bench.api.protocols import (
+    choose,
+    expand,
+    ledger,
+    ledger_entry,
+    load,
+    plugin_files,
+    protocol_folders,
+    registry,
+)
+from mpcs_bench.api.reading import (
+    connect,
+    load_published,
+    protocols_of,
+    report,
+    report_figures,
+    report_paper,
+)
+from mpcs_bench.api.running import plan, run, splits
+
+__all__ = [
+    "DEFAULTS",
+    "Options",
+    "audit",
+    "check",
+    "choose",
+    "compare",
+    "connect",
+    "expand",
+    "ledger",
+    "ledger_entry",
+    "load",
+    "load_published",
+    "plan",
+    "plugin_files",
+    "protocol_folders",
+    "protocols_of",
+    "registry",
+    "report",
+    "report_figures",
+    "report_paper",
+    "run",
+    "splits",
+    "variance",
+    "verify",
+]

@@ -27,6 +27,7 @@ from mpcs_bench.report.published.records import (
 
 PRECISION_RECALL = "precision-recall"
 MOST_MISTAKES = 3
+MOST_SHOWN = 4
 AVERAGES = ("of one class", "of both classes alike", "of both classes by their items")
 _SAME = tuple(fact for fact in FACTS if fact not in ("metric", "unit"))
 
@@ -126,8 +127,13 @@ def _of_triple(triple: Triple, items: TestItems) -> Finding | None:
         "(n - 1)."
     )
     return on_cell(
-        triple.precision, PRECISION_RECALL, "error", "; ".join(shown[:4]), text, printed=printed
+        triple.precision, PRECISION_RECALL, "error", _first(shown), text, printed=printed
     )
+
+
+def _first(shown: Sequence[str]) -> str:
+    more = f"; and {len(shown) - MOST_SHOWN} more" if len(shown) > MOST_SHOWN else ""
+    return "; ".join(shown[:MOST_SHOWN]) + more
 
 
 def _mistakes(

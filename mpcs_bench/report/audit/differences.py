@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import product
@@ -13,7 +13,9 @@ from mpcs_bench.report.published.records import Claim, PublishedCell
 
 FACTORS = ("table", "dataset", "metric", "part", "encoder", "strategy", "method", "adaptation")
 """By what a claim may have singled out some of its subjects. Magnifications and fractions of the
-labels are not among them: a claim that names several speaks of each."""
+labels are not among them: a claim that names several speaks of each; but where there are Means,
+too, it may speak of these alone."""
+MEANS = "the Means"
 MOST_READINGS = 512
 
 
@@ -75,6 +77,9 @@ def readings(found: tuple[Difference, ...]) -> Iterator[Reading]:
         if len(values) > 1 and parts not in parted:
             parted.add(parts)
             choices.append([(factor, None), *((factor, value) for value in values)])
+    magnifications = {each.subject.magnification for each in found}
+    if "mean" in magnifications and len(magnifications) > 1:
+        choices.append([("magnification", None), ("magnification", "mean")])
     combinations = sorted(
         product(*choices), key=lambda held: sum(value is not None for _, value in held)
     )
@@ -87,7 +92,21 @@ def readings(found: tuple[Difference, ...]) -> Iterator[Reading]:
         )
         if chosen and chosen not in seen:
             seen.add(chosen)
-            yield Reading(", ".join(str(v) for _, v in held if v is not None), chosen)
+            names = [MEANS if v == "mean" else str(v) for _, v in held if v is not None]
+            yield Reading(", ".join(names), chosen)
+
+
+def widest(chosen: Iterable[Reading]) -> list[Reading]:
+    """Return the readings that are no part of another, in their order."""
+    every = [(reading, frozenset(reading.differences)) for reading in chosen]
+    return [one for one, inside in every if not any(inside < other for _, other in every)]
+
+
+def named(chosen: Sequence[Reading]) -> str:
+    """Return what singles the readings out; of many, the first three."""
+    names = [reading.label or "all of them" for reading in chosen[:3]]
+    more = f" and {len(chosen) - 3} more" if len(chosen) > 3 else ""
+    return "; or ".join(names) + more
 
 
 def claimed(claim: Claim, value: float) -> Exact:

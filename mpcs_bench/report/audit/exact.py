@@ -93,19 +93,27 @@ def agreement(printed: Exact, computed: Fraction, parts: list[Exact]) -> Agreeme
     """Say how a printed mean goes with `computed`, the mean of the printed `parts`.
 
     - exact: `computed` rounds to it, a tie either way;
-    - truncation: `computed` cut off gives it, or cut-off parts can;
+    - truncation: `computed` cut off gives it, or it can where the parts, the mean or both were cut;
     - rounding: it is further off, and the parts before their own rounding can give it;
     - error: nothing of that can.
     """
     slack = sum((part.half for part in parts), Fraction(0)) / len(parts)
     cut = sum((part.step for part in parts), Fraction(0)) / len(parts)
     off = printed.value - computed
-    if printed.value in {way(computed, printed.decimals) for way in (half_up, half_even)}:
+    if printed.rounds(computed):
         return "exact"
     if printed.truncates(computed):
         return "truncation"
-    if abs(off) <= slack + printed.half:
+    if before_rounding(printed, computed, parts):
         return "rounding"
-    if -printed.step < off < cut:
+    # Rounded parts, the mean of which was cut, lie lowest; cut parts, the mean of which was
+    # rounded, highest.
+    if -printed.step - slack < off < cut + printed.half:
         return "truncation"
     return "error"
+
+
+def before_rounding(printed: Exact, computed: Fraction, parts: list[Exact]) -> bool:
+    """Say whether the mean of the parts before their own rounding can round to `printed`."""
+    slack = sum((part.half for part in parts), Fraction(0)) / len(parts)
+    return printed.rounds(computed - slack, computed + slack)

@@ -96,9 +96,10 @@ def _of_cell(
         return None
     folds = " or ".join("/".join(map(str, sizes)) for sizes in items.sizes)
     near = nearest_deviations(items.sizes, mean, sd, cell.scale, cut=cut)
-    given = f"Of all right answers in folds of {folds} items with mean {mean}"
+    given = f"Of all counts of right answers in folds of {folds} items whose mean is {mean}"
     if found.cut:
-        text = f"{given}, none has a deviation that rounds to it; {found.cut} are cut off to it."
+        cut_off = f"{found.cut} are cut off to it, with n - 1 or with n"
+        text = f"{given}, none has a deviation that rounds to it; {cut_off}."
         return on_cell(cell, GRIMMER, "truncation", near, text, printed=f"±{sd}")
     text = f"{given}, none has this deviation over the folds, with n - 1 or with n."
     return on_cell(cell, GRIMMER, "error", near, text, printed=f"±{sd}")
@@ -125,7 +126,7 @@ def nearest_deviations(
         for end in (below, above)
         if end is not None
     ]
-    return f"±{' or ±'.join(ends)}" if ends else "none"
+    return f"±{' or ±'.join(ends)} (n - 1)" if ends else "none"
 
 
 def _widening(

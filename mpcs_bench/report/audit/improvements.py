@@ -13,8 +13,10 @@ from mpcs_bench.report.audit.differences import (
     Reading,
     claimed,
     differences,
+    named,
     readings,
     span,
+    widest,
 )
 from mpcs_bench.report.audit.exact import Exact, half_up, shown
 from mpcs_bench.report.audit.findings import Finding, Outcome, Rule, counted, on_claim, unsettled
@@ -89,10 +91,10 @@ def _value(claim: Claim, found: tuple[Difference, ...]) -> Finding | None:
     elif len(inside) + len(near) == len(found):
         severity, text = "rounding", f"{tally}."
     elif claim.quantifier == "all" and whole:
-        severity, text = "notice", f"{tally}. Read as about {_named(whole)} it holds."
+        severity, text = "notice", f"{tally}. Read as about {named(whole)} it holds."
     elif claim.quantifier == "all" and nearly:
         severity = "rounding"
-        text = f"{tally}. Read as about {_named(nearly)} it holds up to rounding."
+        text = f"{tally}. Read as about {named(nearly)} it holds up to rounding."
     else:
         severity, text = "error", f"{tally}; the nearest is {_nearest(found, value)}."
     return on_claim(
@@ -108,19 +110,21 @@ def _range(claim: Claim, found: tuple[Difference, ...]) -> Finding | None:
     band = Band(claimed(claim, numbers.low), claimed(claim, numbers.high))
     inside = [each for each in found if band.match(each) == "exact"]
     tally = f"{len(inside)} of {counted(len(found), 'printed difference')} lie in {band}"
+    if max(each.decimals for each in found) > band.low.decimals:
+        tally += ", rounded to the decimals of the claim"
     if claim.quantifier == "some":
         return _some_range(claim, found, band, tally)
     whole, nearly = _holding(readings(found), lambda r: _ends(r, band))
     if whole and whole[0].label == "":
         return None
     best = min(readings(found), key=lambda reading: _distance(reading, band))
-    closest = f"the nearest reading is {_named([best])}: {span(best.differences)}"
+    closest = f"the nearest reading is {named([best])}: {span(best.differences)}"
     if whole:
         severity: Literal["notice", "rounding", "error"] = "notice"
-        text = f"Read as about {_named(whole)}, the differences run so; {tally}."
+        text = f"Read as about {named(whole)}, the differences run so; {tally}."
     elif nearly:
         severity = "rounding"
-        text = f"Read as about {_named(nearly)}, they run so up to rounding; {tally}."
+        text = f"Read as about {named(nearly)}, they run so up to rounding; {tally}."
     else:
         severity = "error"
         text = (
@@ -147,10 +151,8 @@ def _some_range(
             f"{end} by {counted(len(e), 'pair')}"
             for end, e in zip(("low", "high"), ends, strict=True)
         ]
-        own = [r for r in readings(found) if r.label and _single(r) and _both(r, band)]
-        one = (
-            f"one row alone has both ends: {_named(own)}" if own else "no single row has both ends"
-        )
+        own = widest(r for r in readings(found) if r.label and _single(r) and _both(r, band))
+        one = f"one row alone has both ends: {named(own)}" if own else "no single row has both ends"
         text = (
             f"Some differences are as claimed ({', '.join(at)}); {one}; {tally}. The claim does "
             "not say which it means."
@@ -212,12 +214,6 @@ def _nearest(found: Sequence[Difference], value: Exact) -> str:
     return f"{shown(near.value, near.decimals)} ({near.subject.name})"
 
 
-def _named(chosen: Sequence[Reading]) -> str:
-    names = [reading.label or "all of them" for reading in chosen[:3]]
-    more = f" and {len(chosen) - 3} more" if len(chosen) > 3 else ""
-    return "; or ".join(names) + more
-
-
 def _lines(found: Sequence[Difference], band: Band) -> list[str]:
     said = {"exact": "as claimed", "rounding": "as claimed, up to rounding", "no": "otherwise"}
     return [f"{each}: {said[band.match(each)]}" for each in found]
@@ -235,8 +231,11 @@ def _spread(found: Sequence[Difference], value: Exact, plus_minus: float | None)
         if any(
             abs(sd - plus_minus) <= float(value.half) for sd in (stdev(numbers), pstdev(numbers))
         ):
-            return f" Mean and standard deviation of {_named([reading])} are as claimed."
-    return " Nor are they the mean and standard deviation of any group of the differences."
+            return f" Mean and standard deviation of {named([reading])} are as claimed."
+    return (
+        " Nor are they the mean and standard deviation of all the differences, or of those of one "
+        "encoder, metric or variant."
+    )
 
 
 RULES = (

@@ -7,7 +7,14 @@ from collections.abc import Callable
 from fractions import Fraction
 from statistics import fmean, pstdev, stdev
 
-from mpcs_bench.report.audit.exact import Exact, agreement, exact_mean, exact_sd, shown
+from mpcs_bench.report.audit.exact import (
+    Exact,
+    agreement,
+    before_rounding,
+    exact_mean,
+    exact_sd,
+    shown,
+)
 from mpcs_bench.report.audit.findings import Finding, Outcome, Rule, Skipped, counted, on_cell
 from mpcs_bench.report.audit.mean_columns import MeanCell, mean_cells
 from mpcs_bench.report.published.records import Publication, PublishedTable
@@ -84,9 +91,13 @@ def _against_mean(mean: MeanCell) -> Finding | None:
     if how == "error":
         fitting = [name for name in OTHERS if _fits(mean, name)]
         also = f"it is {' or '.join(fitting)}" if fitting else "nothing else that was tried fits"
-        text = f"{sum_}, as in the other rows it would be; {also}."
+        text = f"{sum_} would be the mean, as most rows print it; {also}."
     elif how == "truncation" and printed.truncates(computed):
+        unrounded = before_rounding(printed, computed, parts)
         text = f"{sum_}; cut off it is {printed}."
+        text += " Unrounded deviations can give that, too." if unrounded else ""
+    elif how == "truncation":
+        text = f"{sum_}; deviations or a mean that were cut off can give {printed}."
     else:
         text = f"{sum_}; deviations before their own rounding can give {printed}."
     return on_cell(

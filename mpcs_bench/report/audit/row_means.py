@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from fractions import Fraction
 
 from mpcs_bench.report.audit.exact import (
     Exact,
     agreement,
+    before_rounding,
     exact_mean,
     half_even,
     half_up,
@@ -19,6 +21,12 @@ from mpcs_bench.report.published.records import Publication
 
 ROW_MEANS = "row-means"
 TIES = "ties"
+WAYS: dict[str, Callable[[Fraction, int], Fraction]] = {
+    "half up": half_up,
+    "half to even": half_even,
+    "half down": truncated,
+}
+"""What each way of rounding makes of a tie (of numbers that are not negative)."""
 
 
 def check_row_means(publication: Publication) -> Outcome:
@@ -49,34 +57,34 @@ def check_row_means(publication: Publication) -> Outcome:
 def check_ties(publication: Publication) -> Outcome:
     """Hold the ties among the Mean cells to one way of rounding them.
 
-    Only ties that rounding half up and half to even treat differently tell the two apart.
+    The way that explains most of them is taken; those that it does not explain are told.
     """
-    ups: list[MeanCell] = []
-    evens: list[MeanCell] = []
+    ties: list[tuple[MeanCell, Exact, Fraction]] = []
     for mean in _all(publication):
-        if mean.lacking is not None:
-            continue
-        printed, _, computed = _numbers(mean)
-        up, even = half_up(computed, printed.decimals), half_even(computed, printed.decimals)
-        if up != even and printed.value in {up, even}:
-            (ups if printed.value == up else evens).append(mean)
-    fewer, said, others = (ups, "up", "down") if len(ups) < len(evens) else (evens, "down", "up")
-    findings = []
-    if ups and evens:
-        for mean in fewer:
+        if mean.lacking is None:
             printed, _, computed = _numbers(mean)
-            findings.append(
-                on_cell(
-                    mean.cell,
-                    TIES,
-                    "rounding",
-                    shown(computed, printed.decimals + 1),
-                    f"The mean of the printed cells is a tie; it is rounded {said} here, and "
-                    f"{others} in {max(len(ups), len(evens))} other ties of the publication. "
-                    "Binary arithmetic and unrounded cells both do that.",
-                )
-            )
-    return Outcome(tuple(findings), (), len(ups) + len(evens))
+            if abs(printed.value - computed) == printed.half:
+                ties.append((mean, printed, computed))
+
+    def explained(way: str) -> int:
+        return sum(p.value == WAYS[way](c, p.decimals) for _, p, c in ties)
+
+    way = max(WAYS, key=explained)
+    findings = [
+        on_cell(
+            mean.cell,
+            TIES,
+            "rounding",
+            shown(computed, printed.decimals + 1),
+            f"The mean of the printed cells is a tie. Rounding {way} explains {explained(way)} of "
+            f"the publication's {len(ties)} ties; here it gives "
+            f"{shown(WAYS[way](computed, printed.decimals), printed.decimals)}. Binary arithmetic "
+            "and unrounded cells both do that.",
+        )
+        for mean, printed, computed in ties
+        if printed.value != WAYS[way](computed, printed.decimals)
+    ]
+    return Outcome(tuple(findings), (), len(ties))
 
 
 def _all(publication: Publication) -> list[MeanCell]:
@@ -95,14 +103,22 @@ def _explained(how: str, printed: Exact, computed: Fraction, parts: list[Exact])
     total = " + ".join(str(part) for part in parts)
     sum_ = f"({total}) / {len(parts)} = {shown(computed, decimals + 2)}"
     rounded = shown(half_up(computed, decimals), decimals)
-    if how == "truncation" and printed.value == truncated(computed, decimals):
+    if how == "truncation" and printed.truncates(computed):
+        unrounded = before_rounding(printed, computed, parts)
+        also = " Unrounded cells can give that, too." if unrounded else ""
         return (
-            f"{sum_}, which rounds to {rounded}; cut off after {decimals} decimals it is {printed}."
+            f"{sum_}, which rounds to {rounded}; cut off after {decimals} decimals it is "
+            f"{printed}.{also}"
         )
-    if how in {"rounding", "truncation"}:
+    if how == "truncation":
+        return f"{sum_}; cells or a mean that were cut off can give {printed}."
+    if how == "rounding":
         return f"{sum_}; cells before their own rounding can give {printed}."
     off = abs(printed.value - computed)
-    return f"{sum_}; no rounding of the cells gives {printed}, which is {shown(off, 2)} away."
+    return (
+        f"{sum_}; no cells that round, or are cut off, to these give {printed}, which is "
+        f"{shown(off, decimals)} away."
+    )
 
 
 RULES = (

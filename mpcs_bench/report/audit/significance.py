@@ -27,6 +27,9 @@ EACH = "over the folds, at each magnification"
 MEANS = "over the printed means of the magnifications"
 AVERAGES = "over the folds' averages of the magnifications"
 TOGETHER = "over folds and magnifications taken as independent"
+SAME = (
+    " All magnifications show the same samples, so values at several of them are not independent."
+)
 NO_FOLDS = (
     "the number of folds is not declared (folds or test_items of paper.yaml), or the baseline is "
     "quoted from other works"
@@ -145,14 +148,15 @@ def _of_claim(claim: Claim, bound: float, every: list[PairReach]) -> list[Findin
         else:
             within.append(f"{title}: {_range(known)}")
     if findings and (within or silent):
+        same = any("magnification" in title for title, _ in ways)
         findings.append(
             on_claim(
                 claim,
                 SIGNIFICANCE,
                 "notice",
                 "; ".join((*within, *silent)),
-                "What is printed does not rule these ways of testing out. Folds at several "
-                "magnifications are the same patients, and no independent values.",
+                "Of the tests that were asked for, what is printed does not rule these out. All p "
+                f"are two-sided; a one-sided one is half as large at best.{SAME if same else ''}",
                 details=(*within, *silent),
             )
         )
@@ -169,8 +173,8 @@ def _out_of_reach(
         SIGNIFICANCE,
         "out-of-reach",
         f"smallest p {_range(out)}",
-        f"{title}: p < {bound:g} is out of reach for {many} claimed pairs.{every} The text does "
-        "not say which test it used.",
+        f"{title}: a two-sided p < {bound:g} is out of reach for {many} claimed pairs.{every} "
+        "Which test the text used is not stored with the claim.",
         details=tuple(_line(one) for one in known),
     )
 

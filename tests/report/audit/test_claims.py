@@ -103,7 +103,7 @@ def test_an_order_is_held_to_every_pair_and_the_others_are_listed(found, claim):
         ]
         one = claim(
             "ordering",
-            "ordered is best",
+            "ordered is best of all",
             **{"subject": on(["ordered"]), "baseline": on(["fixed", "base"])},
             paired_by=["column"],
         )
@@ -116,6 +116,71 @@ def test_an_order_is_held_to_every_pair_and_the_others_are_listed(found, claim):
     assert (above.severity, above.recomputed) == ("error", "3 of 4")
     assert above.details == ("table-1/ordered/two - table-1/fixed/two = -0.40",)
     assert findings("82.00") == []
+
+
+ALMOST = [
+    dict(cell, printed="83.40") if (cell["row"], cell["column"]) == ("fixed", "two") else cell
+    for cell in CELLS
+]
+"""For the encoder `two`, fixed is above ordered."""
+
+
+@pytest.mark.parametrize(
+    ("quote", "severity", "words"),
+    [
+        ("ordered is best", "notice", "All that are about one go as claimed."),
+        ("ordered is best of all", "error", "about one go as claimed; but the text says 'all'."),
+        ("it is consistently best", "error", "the text says 'consistently'."),
+    ],
+)
+def test_an_order_that_holds_in_one_reading_is_an_error_only_where_the_text_speaks_of_all(
+    found, claim, quote, severity, words
+):
+    one = claim(
+        "ordering",
+        quote,
+        **{"subject": on(["ordered"]), "baseline": on(["fixed", "base"])},
+        paired_by=["column"],
+    )
+
+    (finding,) = found("claimed-orderings", ALMOST, claims=[one])
+
+    assert finding.severity == severity
+    assert finding.explanation.endswith(words)
+
+
+def test_an_order_that_holds_in_no_reading_is_an_error(found, claim):
+    cells = [dict(cell, strategy=None, encoder=None, method="m") for cell in ALMOST]
+    cells = [dict(cell, part=f"{cell['row']}-{cell['column']}") for cell in cells]
+    one = claim(
+        "ordering",
+        "ordered is best",
+        **{"subject": on(["ordered"], ["two"]), "baseline": on(["fixed", "base"])},
+        paired_by=["column"],
+    )
+
+    (finding,) = found("claimed-orderings", cells, claims=[one])
+
+    assert finding.severity == "error"
+
+
+def test_means_alone_are_a_reading(found, claim, magnified):
+    rows = [
+        *magnified("ours", "80.00", "83.00", "81.50", strategy="fixed"),
+        *magnified("base", "81.00", "81.00", "81.00", strategy="none"),
+        *magnified("other", "79.00", "81.00", "80.00", strategy="none"),
+    ]
+    one = claim(
+        "outperforms",
+        "outperforms others",
+        **{"subject": on(["ours"]), "baseline": on(["base", "other"])},
+        paired_by=["magnification"],
+    )
+
+    (finding,) = found("claimed-orderings", rows, claims=[one])
+
+    assert (finding.severity, finding.recomputed) == ("notice", "5 of 6")
+    assert "All that are about the Means go as claimed." in finding.explanation
 
 
 def test_as_good_as_without_a_margin_is_undetermined(found, claim):

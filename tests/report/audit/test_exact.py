@@ -27,9 +27,9 @@ def mean(values: list[Fraction]) -> Fraction:
     return sum(values, Fraction(0)) / len(values)
 
 
-def judged(true: list[Fraction], parts: int, decimals: int, way, cut=None) -> str:
+def judged(true: list[Fraction], parts: int, decimals: int, way, of_parts=None) -> str:
     """Print cells and mean of true values, and let the mean be judged by the printed cells."""
-    printed = [Exact((cut or way)(value, parts), parts) for value in true]
+    printed = [Exact((of_parts or way)(value, parts), parts) for value in true]
     shown_mean = Exact(way(mean(true), decimals), decimals)
     return agreement(shown_mean, mean([part.value for part in printed]), printed)
 
@@ -42,6 +42,16 @@ def test_rounding_of_true_values_is_never_an_error(true, parts, decimals, way):
 @given(TRUE, st.integers(1, 3), st.integers(1, 3))
 def test_truncation_of_true_values_is_never_an_error(true, parts, decimals):
     assert judged(true, parts, decimals, truncated) != "error"
+
+
+@given(
+    TRUE,
+    st.integers(1, 3),
+    st.integers(1, 3),
+    st.sampled_from([(half_up, truncated), (truncated, half_up), (truncated, half_even)]),
+)
+def test_nor_are_cells_printed_in_one_way_and_means_in_the_other(true, parts, decimals, ways):
+    assert judged(true, parts, decimals, *ways) != "error"
 
 
 @given(TRUE, st.integers(1, 3), st.integers(2, 40))
@@ -58,10 +68,13 @@ def test_a_mean_two_units_off_is_an_error(true, decimals, units):
     [
         (["1.00", "1.01"], "1.01", "exact"),  # 1.005, half up
         (["1.00", "1.01"], "1.00", "exact"),  # 1.005, to the even digit
-        (["1.00", "1.03"], "1.01", "truncation"),  # 1.015 cut off: neither way of rounding
+        (["1.00", "1.03"], "1.01", "exact"),  # 1.015, as binary arithmetic may round it
         (["1.00", "1.02", "1.03"], "1.01", "truncation"),  # 1.01667
         (["1.00", "1.00", "1.01"], "1.01", "rounding"),  # 1.00333: only before their rounding
-        (["1.00", "1.01"], "1.02", "error"),
+        (["1.00", "1.01"], "1.02", "error"),  # cells that were cut off stay below 1.015
+        (["1.00", "1.00", "1.02"], "1.02", "truncation"),  # 1.00667; cut off from up to 1.01667
+        (["1.00", "1.01", "1.01"], "0.99", "error"),
+        (["1.00", "1.00", "1.01"], "0.99", "truncation"),  # 1.00333; cut off from 0.99833
         (["1.0", "1.1"], "1.10", "rounding"),  # the cells say less than the mean
     ],
 )

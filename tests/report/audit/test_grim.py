@@ -208,4 +208,4 @@ def test_the_nearest_deviations_are_told(found, sizes):
 
     (finding,) = found("grimmer", cells, items=sizes([12, 12, 12, 11, 11]))
 
-    assert (finding.severity, finding.recomputed) == ("error", "±4.07")
+    assert (finding.severity, finding.recomputed) == ("error", "±4.07 (n - 1)")

@@ -24,6 +24,7 @@ def test_truncation_is_told_from_error(found, magnified):
 
     assert finding.severity == "truncation"
     assert "rounds to 88.89" in finding.explanation
+    assert "Unrounded cells can give that, too" in finding.explanation
 
 
 def test_a_mean_that_the_cells_before_their_rounding_can_give_is_rounding(found, magnified):
@@ -63,8 +64,20 @@ def test_ties_rounded_in_two_ways_are_told_once_each(found, magnified):
     (finding,) = found("ties", [*up, *down, *also_down])
     assert (finding.place, finding.severity) == ("table-1/a/mean", "rounding")
 
+    assert "half to even explains 2 of the publication's 3 ties" in finding.explanation
     assert found("ties", [*down, *also_down]) == []
     assert found("row-means", [*up, *down, *also_down]) == []
+
+
+def test_a_tie_that_goes_down_to_an_odd_digit_is_one_of_the_ties(found, magnified):
+    down = magnified("a", "87.75", "87.80", "87.77")  # 87.775
+    also_down = magnified("b", "85.00", "85.05", "85.02")  # 85.025
+    up = magnified("c", "83.80", "82.85", "83.33")  # 83.325
+
+    assert found("row-means", [*down, *also_down]) == []
+    assert found("ties", [*down, *also_down]) == []
+    (finding,) = found("ties", [*down, *also_down, *up])
+    assert (finding.place, finding.recomputed) == ("table-1/c/mean", "83.325")
 
 
 A_ROW = ("87.40±3.70", "89.30±2.70", "88.35±3.20")

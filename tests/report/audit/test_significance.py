@@ -163,8 +163,9 @@ def test_means_are_tested_in_every_way_that_a_text_may_mean(found, claim, magnif
         "over the folds, at each magnification",
     ):
         assert way in titles
-    assert all("does not say which test it used" in f.explanation for f in findings[:-1])
+    assert all("a two-sided p < 0.05" in f.explanation for f in findings[:-1])
     assert findings[-1].severity == "notice"
+    assert "a one-sided one is half as large" in findings[-1].explanation
     assert "spread of the averages is not printed" in " ".join(findings[-1].details)
 
 

@@ -26,4 +26,24 @@ class Options:
     jobs: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Execution:
+    """How a run goes about its stages: nothing here changes a number.
+
+    `executor` is `local` or `ray`, `address` the Ray cluster's (None: one on this machine); `gpus`
+    is the share of a GPU, and `memory` the bytes, that a stage asks Ray for. `timeout` is how many
+    seconds a stage may show no progress (0: for ever), `checkpoint_seconds` how often a training
+    writes a checkpoint. `retry_failed` runs nothing but what failed before.
+    """
+
+    executor: str = "local"
+    address: str | None = None
+    gpus: float = 1.0
+    memory: int | None = None
+    timeout: float = 3600.0
+    checkpoint_seconds: float = 300.0
+    retry_failed: bool = False
+
+
 DEFAULTS = Options()
+LOCALLY = Execution()

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from mpcs_bench.api.options import DEFAULTS, Options
+from mpcs_bench.api.options import DEFAULTS, LOCALLY, Execution, Options
 from mpcs_bench.api.protocols import choose, expand, load, plugin_files, registry
 from mpcs_bench.api.reading import load_published
+from mpcs_bench.api.upkeep import record_origins
 from mpcs_bench.errors import BenchError, DataError
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
     from mpcs_bench.engine.binding import Binder
+    from mpcs_bench.engine.executor import Executor
     from mpcs_bench.engine.plan import Plan
     from mpcs_bench.engine.running import Observer, Outcome
     from mpcs_bench.engine.workspace import Workspace
@@ -55,23 +57,34 @@ def run(
     references: Sequence[str],
     workspace: Workspace,
     options: Options = DEFAULTS,
+    execution: Execution = LOCALLY,
     *,
     observer: Observer,
 ) -> tuple[Plan, Outcome]:
     """Plan and run protocols; returns the plan and what came of it.
 
-    The workspace is locked meanwhile. On KeyboardInterrupt finished results are kept and the
-    workspace can be resumed by running again.
+    The workspace is locked meanwhile. On Ctrl-C or SIGTERM finished results and checkpoints are
+    kept, and KeyboardInterrupt is raised: running again goes on from there.
     """
-    from mpcs_bench.engine.running import Run, default_jobs
+    from mpcs_bench.engine.retrying import failed_only
+    from mpcs_bench.engine.running import Run
 
     workspace.create()
     with workspace.lock():
         planned = plan(references, workspace, options, observer=observer)
-        jobs = options.jobs or default_jobs(planned.device, planned.threads)
+        record_origins(workspace, references, options, planned)
         with suppress(BenchError):  # `report` tries again
             load_published(workspace, wait=1.0)
-        outcome = Run(planned, workspace, jobs, observer).execute()
+        if execution.retry_failed:
+            planned = failed_only(planned, workspace.root)
+        outcome = Run(
+            planned,
+            workspace,
+            _executor(planned, options, execution),
+            observer,
+            timeout=execution.timeout,
+            checkpoint_seconds=execution.checkpoint_seconds,
+        ).execute()
     return planned, outcome
 
 
@@ -130,3 +143,12 @@ def _binder(plugins: Registry, workspace: Workspace, observer: Observer | None) 
 
 def _silent(what: str, done: int, total: int) -> None:
     """Nobody wants to know."""
+
+
+def _executor(planned: Plan, options: Options, execution: Execution) -> Callable[[int], Executor]:
+    """Return what makes an executor for so many stages."""
+    from mpcs_bench.engine.pool import WorkerPool
+    from mpcs_bench.engine.running import default_jobs
+
+    jobs = options.jobs or default_jobs(planned.device, planned.cores)
+    return lambda stages: WorkerPool(min(jobs, stages), planned.threads)

@@ -14,8 +14,8 @@ from mpcs_bench.check.errors import CheckError
 from mpcs_bench.check.promise import broken_promise
 from mpcs_bench.check.stored_jobs import Impossible, StoredJobs
 from mpcs_bench.engine.device import resolve_device
+from mpcs_bench.engine.events import Failed, Finished, Left
 from mpcs_bench.engine.pool import WorkerPool
-from mpcs_bench.engine.worker import Failed, Finished
 from mpcs_bench.engine.workspace import Workspace
 from mpcs_bench.errors import BenchError, ExitCode
 from mpcs_bench.protocol.seeds import generator
@@ -176,3 +176,5 @@ def _run(job: StageJob) -> str | None:
                     return None
                 if isinstance(event, Failed):
                     return event.error
+                if isinstance(event, Left):
+                    return f"{job.symbolic}: its process was told to stop."

@@ -84,6 +84,7 @@ class Bars(Lines):
         self._progress = progress
         self._whole: TaskID | None = None
         self._tasks: dict[str, TaskID] = {}
+        self._before: dict[str, int] = {}
 
     def expect(self, stages: int) -> None:
         """Draw the bar of the whole."""
@@ -108,8 +109,11 @@ class Bars(Lines):
         """Move the bar of a stage."""
         task = self._tasks[stage.spec.symbolic]
         seconds = self._progress.tasks[self._progress.task_ids.index(task)].elapsed or 0
-        rate = f"{tick.images / seconds:.0f} images/s" if seconds > 0.5 else ""
-        self._progress.update(task, completed=tick.done, total=tick.total, rate=rate)
+        # What a stage that goes on has behind it was seen by another attempt.
+        images = tick.images - self._before.setdefault(stage.spec.symbolic, tick.images)
+        rate = f"{images / seconds:.0f} images/s" if seconds > 0.5 and images else ""
+        completed = tick.done + (tick.step / tick.steps if tick.steps else 0)
+        self._progress.update(task, completed=completed, total=tick.total, rate=rate)
 
     def finished(self, stage: PlannedStage, seconds: float, images_per_second: float) -> None:
         """Take the bar of a stage away."""

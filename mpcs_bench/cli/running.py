@@ -40,11 +40,34 @@ def run(
     keep_weights: Annotated[
         bool, typer.Option("--keep-weights", help="Store fine-tuned weights too.")
     ] = False,
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="Run only what failed before.")
+    ] = False,
+    timeout: Annotated[
+        float,
+        typer.Option(min=0, help="Stop a stage after so many seconds without progress; 0: never."),
+    ] = api.LOCALLY.timeout,
+    checkpoint_every: Annotated[
+        float, typer.Option(min=0, help="Seconds between two checkpoints of a training.")
+    ] = api.LOCALLY.checkpoint_seconds,
+    executor: Annotated[
+        str, typer.Option(help="local: processes of this machine. ray: a Ray cluster.")
+    ] = api.LOCALLY.executor,
+    address: Annotated[
+        str | None, typer.Option(help="The Ray cluster's address, or auto; none: this machine.")
+    ] = None,
+    gpus: Annotated[
+        float, typer.Option(min=0.01, help="With ray: the share of a GPU that a stage asks for.")
+    ] = api.LOCALLY.gpus,
+    memory_gb: Annotated[
+        float | None, typer.Option(min=0.1, help="With ray: the memory that a stage asks for.")
+    ] = None,
     as_json: cli.Json = False,
 ) -> None:
     """Run protocols to their report. What is done already is not run again.
 
-    Ctrl-C keeps what is finished; the same command goes on from there.
+    Ctrl-C (or SIGTERM) lets trainings write a checkpoint and keeps what is finished; the same
+    command goes on from there.
     """
     options = cli.read_options(
         overlays=overlay,
@@ -57,10 +80,19 @@ def run(
         device=device,
         jobs=jobs,
     )
+    execution = api.Execution(
+        executor=executor,
+        address=address,
+        gpus=gpus,
+        memory=None if memory_gb is None else round(memory_gb * 1e9),
+        timeout=timeout,
+        checkpoint_seconds=checkpoint_every,
+        retry_failed=retry_failed,
+    )
     place = cli.workspace_at(workspace)
     try:
         with observing() as observer, _terminating():
-            planned, outcome = api.run(protocols, place, options, observer=observer)
+            planned, outcome = api.run(protocols, place, options, execution, observer=observer)
     except KeyboardInterrupt:
         remark(
             f"Interrupted. What was finished is kept in {workspace}; "

@@ -45,5 +45,5 @@ def forecast_plan(
             announce=calibrating,
             budget=budget,
         )
-    jobs = default_jobs(plan.device, plan.threads)
+    jobs = default_jobs(plan.device, plan.cores)
     return forecast(works, calibration, counter, workspace, jobs=jobs, failures=failures)

@@ -114,6 +114,13 @@ class Plan:
         """The most CPU threads that one of its stages asks for."""
         return max((int(stage.spec.spec.get("threads", 1)) for stage in self.stages), default=1)
 
+    @property
+    def cores(self) -> int:
+        """The most CPU cores that one of its stages keeps busy: threads of all its processes."""
+        specs = [stage.spec.spec for stage in self.stages]
+        each = (int(spec.get("threads", 1)) * int(spec.get("processes", 1)) for spec in specs)
+        return max(each, default=1)
+
     def to_run(self) -> list[PlannedStage]:
         """Return the stages that will run, upstream first."""
         return [stage for stage in self.stages if stage.status == "run"]

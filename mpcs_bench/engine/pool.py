@@ -14,10 +14,18 @@ from multiprocessing.context import SpawnProcess
 from types import TracebackType
 from typing import Self
 
-from mpcs_bench.engine.worker import Event, Failed, Finished, work
+from mpcs_bench.engine.events import Event, Failed, Finished, Left
+from mpcs_bench.engine.executor import Place
+from mpcs_bench.engine.worker import work
 from mpcs_bench.engine.worker_environment import worker_environment
 from mpcs_bench.errors import StageError
+from mpcs_bench.records.process import host_name
 from mpcs_bench.stages.job import StageJob
+
+OUT_OF_MEMORY = (
+    " Often that is the system, out of memory: `mpcs-bench plan --calibrate` forecasts what stages "
+    "need; let fewer run at once (--jobs), or lower batch_size or input_size."
+)
 
 
 @dataclass(slots=True)
@@ -41,19 +49,15 @@ class WorkerPool:
         return self._size - sum(worker.job is not None for worker in self._workers)
 
     @property
-    def running(self) -> list[tuple[StageJob, int]]:
-        """The jobs that run now, each with its process id."""
-        return [
-            (worker.job, worker.process.pid or 0)
-            for worker in self._workers
-            if worker.job is not None
-        ]
+    def running(self) -> list[StageJob]:
+        """The jobs that run now."""
+        return [worker.job for worker in self._workers if worker.job is not None]
 
-    def submit(self, job: StageJob) -> int:
-        """Give `job` to an idle worker (started when needed) and return its process id."""
+    def submit(self, job: StageJob) -> Place:
+        """Give `job` to an idle worker, started when needed."""
         for worker in [worker for worker in self._workers if worker.job is None]:
             if self._hand(worker, job):
-                return worker.process.pid or 0
+                return self._place(worker)
             self._remove(worker)  # it died while it had nothing to do
         worker = self._start()
         if not self._hand(worker, job):
@@ -61,7 +65,11 @@ class WorkerPool:
             raise StageError(
                 "A worker process cannot be started.", hint="Look at `mpcs-bench doctor`."
             )
-        return worker.process.pid or 0
+        return self._place(worker)
+
+    @staticmethod
+    def _place(worker: _Worker) -> Place:
+        return Place(worker.process.pid, host_name())
 
     @staticmethod
     def _hand(worker: _Worker, job: StageJob) -> bool:
@@ -83,21 +91,30 @@ class WorkerPool:
             except (EOFError, OSError):
                 yield from self._bury(worker)
                 continue
-            if isinstance(event, Finished | Failed):
+            if isinstance(event, Finished | Failed | Left):
                 worker.job = None
             yield event
 
-    def close(self) -> None:
-        """Stop all workers at once; what they were doing is lost, what they finished is not."""
+    def leave(self) -> None:
+        """Ask every running stage to write a checkpoint and stop."""
         for worker in self._workers:
-            worker.process.terminate()
+            if worker.job is not None:
+                worker.process.terminate()
+
+    def stop(self, key: str) -> None:
+        """End the stage `key` at once."""
         for worker in self._workers:
-            worker.process.join(5)
-            if worker.process.is_alive():
+            if worker.job is not None and worker.job.key == key:
                 worker.process.kill()
-                worker.process.join()
-            worker.connection.close()
-        self._workers.clear()
+                return self._remove(worker)
+        return None
+
+    def close(self) -> None:
+        """End all workers at once; a stage goes on from its last checkpoint another time."""
+        for worker in self._workers:
+            worker.process.kill()
+        for worker in list(self._workers):
+            self._remove(worker)
 
     def __enter__(self) -> Self:
         return self
@@ -128,7 +145,10 @@ class WorkerPool:
     def _bury(self, worker: _Worker) -> Iterator[Event]:
         self._remove(worker)
         if worker.job is not None:
-            code = worker.process.exitcode
+            job, code = worker.job, worker.process.exitcode
+            if code == 0:  # it was told to leave before it had begun
+                yield Left(job.key, 0, 0)
+                return
             how = f"was killed by signal {-code}" if code and code < 0 else f"ended with {code}"
-            why = " (often: out of memory)" if code == -9 else ""
-            yield Failed(worker.job.key, f"{worker.job.symbolic}: its process {how}{why}.")
+            text = f"{job.symbolic}: its process {how}."
+            yield Failed(job.key, text + (OUT_OF_MEMORY if code == -9 else ""))

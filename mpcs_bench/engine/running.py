@@ -4,23 +4,33 @@ from __future__ import annotations
 
 import contextlib
 import os
-from dataclasses import dataclass, field
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Protocol as Interface
 
 from mpcs_bench.data.index import SampleIndex
 from mpcs_bench.data.working import working_frames
 from mpcs_bench.engine.committing import Committer
+from mpcs_bench.engine.events import Event, Failed, Finished, Left, Progress, Started
+from mpcs_bench.engine.executor import Executor
 from mpcs_bench.engine.plan import Plan, PlannedStage
-from mpcs_bench.engine.pool import WorkerPool
-from mpcs_bench.engine.worker import Event, Failed, Finished, Progress
+from mpcs_bench.engine.queue import StageQueue
+from mpcs_bench.engine.stop_signals import StopSignals
 from mpcs_bench.engine.workspace import Workspace
 from mpcs_bench.records import StageState, sweep_temporaries
-from mpcs_bench.records.process import host_name
 from mpcs_bench.stages.job import Tick
+from mpcs_bench.stages.watch import CHECKPOINT_SECONDS
 
 POLL = 0.25
-"""Seconds to wait for news of the workers."""
+"""Seconds to wait for news of the executor."""
+
+GRACE = 25.0
+"""Seconds that stages have to write a checkpoint: Slurm kills 30 s after its SIGTERM."""
+
+TIMEOUT = 3600.0
+"""Seconds without progress after which a stage counts as hanging."""
 
 
 class Observer(Interface):
@@ -61,87 +71,131 @@ class Outcome:
 
 
 class Run:
-    """One execution of a plan in a workspace that this process has locked."""
+    """One execution of a plan in a workspace that this process has locked.
 
-    def __init__(self, plan: Plan, workspace: Workspace, jobs: int, observer: Observer) -> None:
+    `executor` makes what runs so many stages; `timeout` is how many seconds a stage may show no
+    progress before it is stopped and fails (0: for ever), `checkpoint_seconds` how often it
+    writes a checkpoint.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        workspace: Workspace,
+        executor: Callable[[int], Executor],
+        observer: Observer,
+        *,
+        timeout: float = TIMEOUT,
+        checkpoint_seconds: float = CHECKPOINT_SECONDS,
+    ) -> None:
         self._plan, self._workspace, self._observer = plan, workspace, observer
-        self._jobs = jobs
+        self._executor, self._timeout = executor, timeout
+        self._checkpoint_seconds = checkpoint_seconds
         self._committer = Committer(workspace.root, observer.note)
         self._by_key = {stage.key: stage for stage in plan.stages if stage.key is not None}
-        self._pending = {stage.key: stage for stage in plan.to_run() if stage.key is not None}
+        self._have = {
+            stage.key for stage in plan.stages if stage.status == "done" and stage.key is not None
+        }
+        self._queue = StageQueue(plan.to_run(), self._have)
         self._outcome = Outcome(already=plan.count("done"), blocked=plan.count("blocked"))
-        self._have = {stage.key for stage in plan.stages if stage.status == "done"}
         self._started: dict[str, str] = {}
+        self._alive: dict[str, float] = {}
 
     def execute(self) -> Outcome:
         """Run everything that can run; one failing stage never stops the others.
 
-        On KeyboardInterrupt the running stages are marked interrupted, what is finished is
-        committed, and the interrupt goes on to the caller.
+        On Ctrl-C or SIGTERM running trainings write a checkpoint and stop, what is finished is
+        committed, and KeyboardInterrupt goes on to the caller. A second signal does not wait.
         """
         sweep_temporaries(self._workspace.results)
         self._workspace.sweep_cache()
+        self._workspace.sweep_checkpoints(self._have)
         self._committer.plan(self._plan)
-        self._committer.adopt(key for key in self._have if key is not None)
-        self._committer.flush(final=not self._pending)
-        if self._pending:
+        self._committer.adopt(self._have)
+        self._committer.flush(final=not self._queue)
+        if self._queue:
             self._work()
         self._committer.flush(final=True)
-        self._outcome.waiting = len(self._pending)
+        self._outcome.waiting = len(self._queue)
         self._outcome.uncommitted = self._committer.waiting
         return self._outcome
 
     def _work(self) -> None:
         self._prepare_images()
-        self._observer.expect(len(self._pending))
-        with WorkerPool(min(self._jobs, len(self._pending)), self._plan.threads) as pool:
+        self._observer.expect(len(self._queue))
+        with self._executor(len(self._queue)) as executor:
             try:
-                self._loop(pool)
+                self._loop(executor)
             except KeyboardInterrupt:
-                pool.close()
+                executor.close()
                 self._interrupted()
                 raise
 
-    def _loop(self, pool: WorkerPool) -> None:
-        while True:
-            self._submit(pool)
-            self._committer.flush()
-            if not pool.running:
-                return
-            for event in pool.events(POLL):
-                self._handle(event)
+    def _loop(self, executor: Executor) -> None:
+        with StopSignals() as signals:
+            while not signals.asked:
+                self._submit(executor)
+                self._committer.flush()
+                if not executor.running:
+                    return
+                self._advance(executor)
+            self._leave(executor)
+        raise KeyboardInterrupt
 
-    def _submit(self, pool: WorkerPool) -> None:
-        for stage in self._ready()[: pool.free]:
-            assert stage.job is not None and stage.key is not None
-            del self._pending[stage.key]
-            pid = pool.submit(stage.job)
-            self._started[stage.key] = datetime.now(UTC).isoformat()
-            self._record(stage, "running", pid=pid)
-            self._observer.started(stage)
+    def _leave(self, executor: Executor) -> None:
+        """Let running trainings write their checkpoints, as long as a scheduler would wait."""
+        self._observer.note(
+            "Leaving: running stages write checkpoints. Ctrl-C once more stops them at once."
+        )
+        executor.leave()
+        end = time.monotonic() + GRACE
+        while executor.running and time.monotonic() < end:
+            self._advance(executor)
 
-    def _ready(self) -> list[PlannedStage]:
-        """Return the stages whose inputs stand: those that others wait for first, then by fold."""
-        ready = [
-            stage
-            for stage in self._pending.values()
-            if stage.job is not None
-            and (stage.job.upstream_key is None or stage.job.upstream_key in self._have)
-        ]
-        order = {"pretrain": 0, "finetune": 1, "linear": 2, "colour-floor": 3}
-        return sorted(ready, key=lambda stage: (order[stage.spec.kind], stage.spec.spec["fold"]))
+    def _advance(self, executor: Executor) -> None:
+        for event in executor.events(POLL):
+            self._handle(event)
+        self._stop_hanging(executor)
+
+    def _submit(self, executor: Executor) -> None:
+        for stage in self._queue.take(executor.free):
+            assert stage.job is not None
+            job = replace(stage.job, checkpoint_seconds=self._checkpoint_seconds)
+            place = executor.submit(job)
+            if place.pid is not None:
+                self._begun(stage, place.pid, place.host)
+
+    def _begun(self, stage: PlannedStage, pid: int, host: str | None) -> None:
+        assert stage.key is not None
+        self._started[stage.key] = datetime.now(UTC).isoformat()
+        self._alive[stage.key] = time.monotonic()
+        self._record(stage, "running", pid=pid, host=host)
+        self._observer.started(stage)
 
     def _handle(self, event: Event) -> None:
         stage = self._by_key[event.key]
-        if isinstance(event, Progress):
+        if isinstance(event, Started):
+            self._begun(stage, event.pid, event.host)
+        elif isinstance(event, Progress):
+            self._alive[event.key] = time.monotonic()
             self._observer.progress(stage, event.tick)
-        elif isinstance(event, Finished):
+        else:
+            self._alive.pop(event.key, None)
+            self._ended(stage, event)
+
+    def _ended(self, stage: PlannedStage, event: Finished | Failed | Left) -> None:
+        if isinstance(event, Finished):
             self._have.add(event.key)
+            self._queue.finished(event.key)
             self._outcome.done += 1
             self._record(stage, "done")
             self._committer.result(self._workspace.results / event.key)
             timings = event.timings
             self._observer.finished(stage, timings["seconds"], timings["images_per_second"])
+        elif isinstance(event, Left):
+            how = f"told to leave after {event.done} of {event.total} epochs"
+            self._outcome.failed[stage.spec.symbolic] = f"{stage.spec.symbolic}: it was {how}."
+            self._record(stage, "interrupted", reason=how)
         else:
             self._fail(stage, event)
 
@@ -150,11 +204,23 @@ class Run:
         self._record(stage, "failed", error=event.error, traceback=event.traceback)
         self._observer.failed(stage, event.error)
 
-    def _interrupted(self) -> None:
-        for key in self._started.keys() - self._have:
+    def _stop_hanging(self, executor: Executor) -> None:
+        if not self._timeout:
+            return
+        late = time.monotonic() - self._timeout
+        for key in [key for key, seen in self._alive.items() if seen < late]:
+            executor.stop(key)
+            del self._alive[key]
             stage = self._by_key[key]
-            if stage.spec.symbolic not in self._outcome.failed:
-                self._record(stage, "interrupted", reason="the run was interrupted")
+            error = (
+                f"{stage.spec.symbolic}: no progress for {self._timeout:g} seconds, so it was "
+                "stopped. If it only is slow, allow more with --timeout."
+            )
+            self._fail(stage, Failed(key, error))
+
+    def _interrupted(self) -> None:
+        for key in self._alive:
+            self._record(self._by_key[key], "interrupted", reason="the run was interrupted")
         with contextlib.suppress(KeyboardInterrupt):
             self._committer.flush(final=True)
 
@@ -164,6 +230,7 @@ class Run:
         state: str,
         *,
         pid: int | None = None,
+        host: str | None = None,
         error: str | None = None,
         traceback: str | None = None,
         reason: str | None = None,
@@ -178,7 +245,7 @@ class Run:
                 error=error,
                 traceback=traceback,
                 pid=pid,
-                host=host_name() if pid else None,
+                host=host,
                 started=self._started.get(stage.key),
             )
         )
@@ -187,7 +254,7 @@ class Run:
         """Make the working images once, before workers would each begin to."""
         wanted = {
             (stage.job.fingerprint, stage.job.image_size)
-            for stage in self._pending.values()
+            for stage in self._plan.to_run()
             if stage.job is not None
         }
         for number, (fingerprint, size) in enumerate(sorted(wanted, key=str)):
@@ -197,8 +264,8 @@ class Run:
             self._observer.preparing("resizing images", number + 1, len(wanted))
 
 
-def default_jobs(device: str, threads: int) -> int:
-    """Return how many stages run at once: jobs x threads <= cores on the CPU, one on a GPU."""
+def default_jobs(device: str, cores: int) -> int:
+    """Return how many stages of so many `cores` run at once; one on a GPU."""
     if device != "cpu":
         return 1
-    return max(1, (os.cpu_count() or 1) // threads)
+    return max(1, (os.cpu_count() or 1) // cores)

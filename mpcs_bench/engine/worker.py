@@ -8,78 +8,72 @@ import sys
 import threading
 import time
 import traceback
-from dataclasses import dataclass
 from multiprocessing import parent_process
 from multiprocessing.connection import Connection, wait
-from typing import Any
 
+from mpcs_bench.engine.events import Event, Failed, Finished, Left, Progress
 from mpcs_bench.errors import BenchError
 from mpcs_bench.stages.job import StageJob, Tick
+from mpcs_bench.stages.watch import StageInterrupted, Watch
 
 TICK_INTERVAL = 0.25
 """Seconds between two progress messages of one stage."""
 
 
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """A stage is `tick` far."""
+class _Leave:
+    """What SIGTERM asks for: to leave at once when idle, after a checkpoint when at work."""
 
-    key: str
-    tick: Tick
+    def __init__(self) -> None:
+        self.busy = False
+        self.asked = False
+        signal.signal(signal.SIGTERM, self._ask)
 
-
-@dataclass(frozen=True, slots=True)
-class Finished:
-    """A stage's result stands on disk."""
-
-    key: str
-    timings: dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Failed:
-    """A stage ended without a result."""
-
-    key: str
-    error: str
-    traceback: str | None = None
-
-
-Event = Progress | Finished | Failed
+    def _ask(self, _number: int, _frame: object) -> None:
+        self.asked = True
+        if not self.busy:
+            os._exit(0)
 
 
 def work(connection: Connection) -> None:
     """Run jobs from `connection` until it closes; one event after another goes back.
 
     Ctrl-C reaches the whole process group: the parent decides what it means, so it is ignored
-    here. When the parent dies, however it dies, this process ends at once.
+    here. SIGTERM, from the parent or from a scheduler that preempts this machine, lets a training
+    write a checkpoint and stop. When the parent dies, however it dies, this process ends at once.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    leave = _Leave()
     # What a plugin prints is no output of the command: `--json` must stay JSON.
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     threading.Thread(target=_die_with_parent, daemon=True).start()
-    while True:
+    while not leave.asked:
         try:
             job: StageJob = connection.recv()
         except (EOFError, OSError):
             return
-        connection.send(_run(job, connection))
+        leave.busy = True
+        connection.send(_run(job, connection, leave))
+        leave.busy = False
 
 
-def _run(job: StageJob, connection: Connection) -> Event:
-    last = 0.0
+def _run(job: StageJob, connection: Connection, leave: _Leave) -> Event:
+    last, done = 0.0, 0
 
     def report(tick: Tick) -> None:
-        nonlocal last
+        nonlocal last, done
         now = time.monotonic()
-        if now - last >= TICK_INTERVAL or tick.done == tick.total:
-            last = now
+        ended = tick.done == tick.total and done < tick.total
+        if ended or now - last >= TICK_INTERVAL:
+            last, done = now, tick.done
             connection.send(Progress(job.key, tick))
 
     try:
         from mpcs_bench.stages.execute import execute
 
-        return Finished(job.key, execute(job, report))
+        watch = Watch(report, lambda: leave.asked, job.checkpoint_seconds)
+        return Finished(job.key, execute(job, watch))
+    except StageInterrupted as interrupted:
+        return Left(job.key, interrupted.done, interrupted.total)
     except BenchError as error:
         return Failed(job.key, str(error))
     except MemoryError:

@@ -8,7 +8,7 @@ import os
 import shutil
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -61,6 +61,11 @@ class Workspace:
             for path in self.cache.glob(pattern):
                 if path.stat().st_mtime < old:
                     shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+    def sweep_checkpoints(self, done: Iterable[str]) -> None:
+        """Remove checkpoints of the stages `done`: their process was killed just before it."""
+        for key in done:
+            shutil.rmtree(self.root / "checkpoints" / key, ignore_errors=True)
 
     def require(self) -> None:
         """Raise StoreError where there is no workspace to read."""

@@ -169,6 +169,9 @@ class Pretraining(Settings):
     batch_size: int = setting(
         "condition", ge=2, description="pairs; all sets where there are fewer"
     )
+    processes: int = setting(
+        "condition", 1, ge=1, description="that share each batch; on GPUs, one GPU each"
+    )
 
 
 class Selection(Settings):

@@ -62,18 +62,10 @@ def measure(subject: Subject, device: str, budget: float) -> Measurement:
     cannot be run either.
     """
     shape, place = subject.shape, torch.device(device)
-    fix(shape.threads, deterministic=shape.deterministic)
-    torch.manual_seed(0)
-    build = {
-        "train-pairs": _pairs,
-        "train-classifier": _classifier,
-        "evaluate": _evaluation,
-        "colour": _colour,
-    }[shape.kind]
     clock = _clock(place, shape.threads)
     peak = PeakMemory()
     started = clock()
-    probe = build(subject, place)
+    probe = build_probe(subject, device)
     setup = clock() - started
     counter = ActivationCounter(place, probe.model, trains=probe.optimizer is not None)
     timing = time_steps(
@@ -104,6 +96,20 @@ def measure(subject: Subject, device: str, budget: float) -> Measurement:
         encoder_bytes=state_dict_bytes(probe.encoder),
         model_bytes=state_dict_bytes(probe.model),
     )
+
+
+def build_probe(subject: Subject, device: str) -> Probe:
+    """Return a step of the subject's kind; raises what building its plugins raises."""
+    shape = subject.shape
+    fix(shape.threads, deterministic=shape.deterministic)
+    torch.manual_seed(0)
+    build = {
+        "train-pairs": _pairs,
+        "train-classifier": _classifier,
+        "evaluate": _evaluation,
+        "colour": _colour,
+    }[shape.kind]
+    return build(subject, torch.device(device))
 
 
 def _pairs(subject: Subject, device: torch.device) -> Probe:

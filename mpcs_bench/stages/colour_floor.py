@@ -13,8 +13,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from mpcs_bench.data.frames import Frames
+from mpcs_bench.stages.attempt import Attempt
 from mpcs_bench.stages.inputs import StageInputs
-from mpcs_bench.stages.job import Report, StageJob, StageOutput, Tick
+from mpcs_bench.stages.job import StageJob, StageOutput
 from mpcs_bench.stages.metrics import metric_rows
 from mpcs_bench.stages.parts import task_rows
 from mpcs_bench.stages.predict import PredictionRecorder
@@ -23,7 +24,7 @@ Float64 = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 
 
-def colour_floor(job: StageJob, inputs: StageInputs, report: Report) -> StageOutput:
+def colour_floor(job: StageJob, inputs: StageInputs, attempt: Attempt) -> StageOutput:
     """Fit ridge on six colour statistics of the training images, and predict every test image.
 
     Of a binary data set the logits are 0 and the ridge's decision, so that threshold 0.5 is the
@@ -46,7 +47,7 @@ def colour_floor(job: StageJob, inputs: StageInputs, report: Report) -> StageOut
             output.predictions += recorder.records(chosen, logits.astype(np.float32), part)
     output.metrics = metric_rows(output.predictions, dataset, job.spec["vote"])
     output.images = len(rows.train)
-    report(Tick(1, 1, output.images))
+    attempt.over(output.images)
     return output
 
 

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable
 from typing import Any
 
-import torch
-
-from mpcs_bench.errors import StageError
+from mpcs_bench.environment import describe
 from mpcs_bench.records import (
     ResultSpec,
     ResultTables,
@@ -18,16 +15,21 @@ from mpcs_bench.records import (
     predictions_table,
     write_result,
 )
+from mpcs_bench.stages.attempt import Attempt
 from mpcs_bench.stages.colour_floor import colour_floor
 from mpcs_bench.stages.determinism import fix
-from mpcs_bench.stages.environment import describe
+from mpcs_bench.stages.distributed import world
+from mpcs_bench.stages.distributed.launch import execute_on_several
 from mpcs_bench.stages.finetune import finetune
 from mpcs_bench.stages.inputs import StageInputs
-from mpcs_bench.stages.job import STAGE_VERSIONS, Report, StageJob, StageOutput
+from mpcs_bench.stages.job import STAGE_VERSIONS, StageJob, StageOutput
 from mpcs_bench.stages.linear import linear
+from mpcs_bench.stages.out_of_memory import out_of_memory
 from mpcs_bench.stages.pretrain import pretrain
+from mpcs_bench.stages.reasons import is_out_of_memory
+from mpcs_bench.stages.watch import Watch
 
-_STAGES: dict[str, Callable[[StageJob, StageInputs, Report], StageOutput]] = {
+_STAGES: dict[str, Callable[[StageJob, StageInputs, Attempt], StageOutput]] = {
     "pretrain": pretrain,
     "finetune": finetune,
     "linear": linear,
@@ -35,34 +37,36 @@ _STAGES: dict[str, Callable[[StageJob, StageInputs, Report], StageOutput]] = {
 }
 
 
-def execute(job: StageJob, report: Report) -> dict[str, Any]:
-    """Run `job` and write `results/<key>`; returns its timings (seconds, images per second).
+def execute(job: StageJob, watch: Watch) -> dict[str, Any]:
+    """Run `job`, or go on with it, and write `results/<key>`; returns its timings.
 
-    Raises BenchError for what the user can mend; anything else is a fault of code or plugin.
-    Nothing is left in `results` then.
+    They are `seconds` and `open_seconds` of all attempts, and `images_per_second`. Raises
+    BenchError for what the user can mend, and StageInterrupted where `watch` asked to leave;
+    anything else is a fault of code or plugin. Nothing is left in `results` then, and perhaps a
+    checkpoint in `checkpoints/<key>`.
     """
-    started = time.perf_counter()
+    if job.processes > world.size():
+        return execute_on_several(job, watch)
+    attempt = Attempt(job, watch)
     # The control of colour has neither setting: it is one linear fit.
     threads, deterministic = job.spec.get("threads", 1), job.spec.get("deterministic", True)
     fix(threads, deterministic=deterministic)
     inputs = StageInputs.open(job)
-    opened = time.perf_counter()
+    attempt.opened()
     try:
-        output = _STAGES[job.kind](job, inputs, report)
-    except RuntimeError as error:
-        if not _out_of_memory(error):
+        output = _STAGES[job.kind](job, inputs, attempt)
+    except Exception as error:
+        if not is_out_of_memory(error):
             raise
-        raise StageError(
-            f"{job.symbolic}: {job.device} is out of memory ({str(error).splitlines()[0]})",
-            hint="Use a smaller batch_size or input_size, or precision: bf16. "
-            "The batch size is never changed for you: it changes the result.",
-        ) from error
-    trained = time.perf_counter()
-    timings = {
-        "seconds": trained - started,
-        "open_seconds": opened - started,
-        "images_per_second": output.images / max(trained - opened, 1e-9),
-    }
+        raise out_of_memory(job, inputs, attempt, error) from error
+    timings = attempt.timings(output.images)
+    if world.leads():
+        _write(job, output, attempt, timings)
+        attempt.finish()
+    return timings
+
+
+def _write(job: StageJob, output: StageOutput, attempt: Attempt, timings: dict[str, Any]) -> None:
     write_result(
         job.results,
         ResultSpec(
@@ -81,11 +85,5 @@ def execute(job: StageJob, report: Report) -> dict[str, Any]:
         files=output.files,
         environment=describe(job.device),
         timings=timings,
-        notes=output.notes | {"pid": os.getpid()},
+        notes=output.notes | attempt.notes() | {"pid": os.getpid()},
     )
-    return timings
-
-
-def _out_of_memory(error: RuntimeError) -> bool:
-    """Say whether torch had no memory: only on a GPU has that an exception of its own."""
-    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)

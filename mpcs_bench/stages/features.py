@@ -5,7 +5,7 @@ Only `encode` needs torch: who reads the file trains nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -37,12 +37,13 @@ def encode(
     *,
     device: torch.device,
     precision: str,
+    pulse: Callable[[], None] = lambda: None,
 ) -> Float32:
     """Return the features [n, d] of `rows[n]` (none or more) as float32, under the test view.
 
     Each image goes through the encoder once, in evaluation mode; the modes of its modules are as
-    before afterwards, and no random number is drawn. Raises StageError where what comes out is
-    not one vector an image.
+    before afterwards, and no random number is drawn. `pulse` is called after every batch. Raises
+    StageError where what comes out is not one vector an image.
     """
     from mpcs_bench.stages.predict import Predictor
 
@@ -52,7 +53,8 @@ def encode(
     with as_it_was(encoder):
         # What a predictor does to a classifier is all that is wanted here: batches of bounded
         # size, inference mode, float32 in the end.
-        features = Predictor(encoder, images, transform, device, precision).logits(rows)
+        predictor = Predictor(encoder, images, transform, device, precision, pulse)
+        features = predictor.logits(rows)
     if features.shape != (len(rows), width):
         raise StageError(
             f"The encoder gave features of shape {list(features.shape)} for {len(rows)} images, "

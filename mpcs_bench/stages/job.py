@@ -40,8 +40,14 @@ class StageJob:
     keep_weights: bool = False
     attention_images: int = 0
     plugin_files: tuple[str, ...] = ()
+    checkpoint_seconds: float = 300.0
     hashed: dict[str, Any] = field(default_factory=dict)
     axes: dict[str, Any] | None = None
+
+    @property
+    def processes(self) -> int:
+        """How many processes share its batches."""
+        return int(self.spec.get("processes", 1))
 
     @property
     def results(self) -> Path:
@@ -53,14 +59,25 @@ class StageJob:
         """Folder of caches in the workspace."""
         return Path(self.workspace) / "cache"
 
+    @property
+    def checkpoints(self) -> Path:
+        """Folder of this stage's checkpoints in the workspace; gone once its result stands."""
+        return Path(self.workspace) / "checkpoints" / self.key
+
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """How far a running stage is: epochs done of all, and images seen since it started."""
+    """How far a running stage is: epochs done of all, and images seen in all of its attempts.
+
+    `step` of `steps` of the epoch that runs are done; a stage that goes on says first where it
+    begins.
+    """
 
     done: int
     total: int
     images: int
+    step: int = 0
+    steps: int = 0
 
 
 Report = Callable[[Tick], None]

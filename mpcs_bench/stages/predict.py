@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,21 +31,34 @@ _TEXTS = ("sample_id", "pixel_hash", "image_id", "patient_id")
 _NUMBERS = ("magnification", "patch_index", "label_index")
 
 
+def evaluation_batch(transform: Transform, source: tuple[int, int]) -> int:
+    """Return how many images of working size `source` go through the network at once."""
+    width, height = evaluation_size(transform, source)
+    return max(1, min(BATCH, BATCH_PIXELS // (width * height)))
+
+
+def _nobody() -> None:
+    """Tell nobody."""
+
+
 @dataclass(frozen=True, slots=True)
 class Predictor:
-    """A classifier in evaluation, with the images it looks at and how it is shown them."""
+    """A classifier in evaluation, with the images it looks at and how it is shown them.
+
+    `pulse` is called after every batch.
+    """
 
     model: nn.Module
     images: WorkingImages
     transform: Transform
     device: torch.device
     precision: str
+    pulse: Callable[[], None] = _nobody
 
     def logits(self, rows: IntArray) -> Float32:
         """Return the logits [n, C] of `rows[n]` (one or more) as float32."""
         self.model.eval()
-        width, height = evaluation_size(self.transform, self.images.size)
-        batch = max(1, min(BATCH, BATCH_PIXELS // (width * height)))
+        batch = evaluation_batch(self.transform, self.images.size)
         chunks = []
         with torch.inference_mode():
             for start in range(0, len(rows), batch):
@@ -54,6 +68,7 @@ class Predictor:
                 with autocast(self.device, self.precision):
                     logits = self.model(views)
                 chunks.append(logits.float())
+                self.pulse()
         values: Float32 = torch.cat(chunks).cpu().numpy()
         return values
 

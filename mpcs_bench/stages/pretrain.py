@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict
 
 import numpy as np
@@ -11,41 +12,48 @@ from safetensors.torch import save_file
 from torch import nn
 
 from mpcs_bench.data.augmentation import ViewDraw, draw_views
-from mpcs_bench.data.counter import permutation, sample_codes
-from mpcs_bench.protocol.schema import Head, Optimizer
+from mpcs_bench.protocol.schema import Head
 from mpcs_bench.protocol.seeds import generator, seed
 from mpcs_bench.protocol.transform import Transform
 from mpcs_bench.registry.strategy import ImageSets, PairStrategy, ViewPlan
-from mpcs_bench.stages.batches import epoch_batches, steps_per_epoch
+from mpcs_bench.stages.attempt import Attempt
+from mpcs_bench.stages.distributed import world
+from mpcs_bench.stages.distributed.embedding import embedding, require_shares
+from mpcs_bench.stages.distributed.gather import gather_views, share
 from mpcs_bench.stages.features import FEATURES, encode, write_features
 from mpcs_bench.stages.images import WorkingImages
 from mpcs_bench.stages.inputs import StageInputs
-from mpcs_bench.stages.job import Report, StageJob, StageOutput
+from mpcs_bench.stages.job import StageJob, StageOutput
 from mpcs_bench.stages.models import build_encoder, projection_head
-from mpcs_bench.stages.optimization import autocast, build_optimizer, build_schedule
+from mpcs_bench.stages.optimization import autocast
 from mpcs_bench.stages.pair_plans import PairPlanCheck
 from mpcs_bench.stages.pair_sets import pair_sets
-from mpcs_bench.stages.training import finite_state, scalar_loss, train
+from mpcs_bench.stages.stepped import SteppedTraining
+from mpcs_bench.stages.training import scalar_loss
 
 IntArray = npt.NDArray[np.int64]
 Float32 = npt.NDArray[np.float32]
 
 
-def pretrain(job: StageJob, inputs: StageInputs, report: Report) -> StageOutput:
+def pretrain(job: StageJob, inputs: StageInputs, attempt: Attempt) -> StageOutput:
     """Pre-train an encoder on positive pairs; leaves its weights and the history.
 
     `features.parquet` holds what the encoder makes of the images of its fold's test part, before
     any label was seen (Figure 9). Raises DataError where fewer than two sets can be drawn from,
-    and StageError where a plugin breaks its contract, or a loss or weight is not finite.
+    StageError where a plugin breaks its contract, or a loss or weight is not finite, and
+    StageInterrupted when it is left.
     """
     strategy = inputs.strategy(job.spec["strategy"])
     sets, coverage = pair_sets(job.spec, inputs.index, inputs.split, strategy)
-    training = _Pretraining(job, inputs, sets, strategy)
-    output = StageOutput(notes={"sets": asdict(coverage), "effective_batch": training.batch_size})
-    train(training, job, report, output)
-    state = finite_state(training.encoder, job)
+    training = attempt.train(lambda: _Pretraining(job, inputs, sets, strategy))
+    output = StageOutput(
+        history=attempt.history,
+        images=attempt.images,
+        notes={"sets": asdict(coverage), "effective_batch": training.batch_size},
+    )
+    state = attempt.finite_state(training.encoder)
     held_out = inputs.split.rows(int(job.spec["fold"]), "test")
-    features = training.features(held_out)
+    features = training.features(held_out, attempt.pulse)
     ids = list(inputs.index.text("sample_id")[held_out])
     output.files = {
         "weights.safetensors": lambda path: save_file(state, path),
@@ -54,10 +62,10 @@ def pretrain(job: StageJob, inputs: StageInputs, report: Report) -> StageOutput:
     return output
 
 
-class _Pretraining:
-    """Model, optimizer and draws of one pre-training."""
+class _Pretraining(SteppedTraining):
+    """Encoder, projection head and loss, trained on the views of sets."""
 
-    stopped = False
+    sums = (2,)  # loss, pair accuracy
 
     def __init__(
         self, job: StageJob, inputs: StageInputs, sets: ImageSets, strategy: PairStrategy
@@ -67,10 +75,10 @@ class _Pretraining:
         self._check = PairPlanCheck(sets, strategy)
         self._root, self._fold = int(spec["seed"]), f"fold={spec['fold']}"
         self._precision = spec["precision"]
-        self._device = torch.device(job.device)
+        device = torch.device(job.device)
         self._transform = Transform.model_validate(spec["transform"])
         plugin = inputs.encoder(spec["encoder"])
-        self._images = WorkingImages(inputs.images, plugin.preprocessing, self._device)
+        self._images = WorkingImages(inputs.images, plugin.preprocessing, device)
 
         self.encoder = build_encoder(
             plugin, inputs.initial_weights(job), self._root, int(spec["fold"])
@@ -80,55 +88,25 @@ class _Pretraining:
         widths = settings.widths or plugin.projection_head(features)
         torch.manual_seed(seed(self._root, self._fold, "projection-head"))
         self._head = projection_head(features, widths, settings)
-        self._loss = inputs.loss(spec["loss"]).build(widths[-1])
-        model = nn.ModuleDict({"encoder": self.encoder, "head": self._head, "loss": self._loss})
-        model.to(self._device).to(memory_format=torch.channels_last).train()
+        self._contrast = inputs.loss(spec["loss"]).build(widths[-1])
+        model = nn.ModuleDict({"encoder": self.encoder, "head": self._head, "loss": self._contrast})
+        model.to(device).to(memory_format=torch.channels_last)
+        self._embed = embedding(self.encoder, self._head, device)
+        draw_seed = seed(self._root, self._fold, "augmentation")
+        super().__init__(job, model, list(sets.ids), draw_seed, strategy.views)
+        require_shares(job, len(sets), self.batch_size)
+        self._views: list[ViewDraw] = []
 
-        self.epochs = int(spec["epochs"])
-        self.batch_size = min(int(spec["batch_size"]), len(sets))
-        self.images_per_epoch = len(sets) * strategy.views
-        optimizer = Optimizer.model_validate(spec["optimizer"])
-        steps = steps_per_epoch(len(sets), self.batch_size) * self.epochs
-        self._optimizer = build_optimizer(model, optimizer)
-        self._schedule = build_schedule(self._optimizer, optimizer, steps)
-        self._codes = sample_codes(list(sets.ids))
-        self._draw_seed = seed(self._root, self._fold, "augmentation")
-
-    def epoch(self, epoch: int) -> dict[str, float]:
-        """Take every set once; the sums stay on the device until the epoch ends."""
-        # For what an encoder or a loss draws itself: seeded by epoch, it needs no history.
-        torch.manual_seed(seed(self._root, self._fold, "pretraining", f"epoch={epoch}"))
-        plan = self._draw_pairs(epoch)
-        draws = [self._draw_view(plan, epoch, view) for view in range(self._strategy.views)]
-        order = permutation(self._draw_seed, epoch, self._codes, "order")
-        totals = torch.zeros(2, device=self._device)
-        for batch in epoch_batches(order, self.batch_size):
-            # All views of the batch, [V * N, 3, h, w], view by view.
-            views = torch.cat(
-                [
-                    self._images.views(plan.rows[batch, view], draw.of(batch))
-                    for view, draw in enumerate(draws)
-                ]
-            )
-            with autocast(self._device, self._precision):
-                z = self._head(self.encoder(views))
-            # A loss with parameters of its own has them in float32.
-            z = z.float().reshape(self._strategy.views, len(batch), -1)
-            loss = scalar_loss(self._loss(z), self._job)
-            self._optimizer.zero_grad(set_to_none=True)
-            loss.backward()  # type: ignore[no-untyped-call]
-            self._optimizer.step()
-            rate = self._schedule.get_last_lr()[0]
-            self._schedule.step()
-            totals += torch.stack([loss.detach(), _pair_accuracy(z.detach())]) * len(batch)
-        loss_value, accuracy = (totals / len(self._sets)).tolist()
+    def values(self) -> dict[str, float]:
+        """Return mean loss and pair accuracy, and the rate of the last step."""
+        loss, accuracy = (self._totals / len(self._sets)).tolist()
         return {
-            "contrastive_loss": loss_value,
+            "contrastive_loss": loss,
             "pair_accuracy": accuracy,
-            "learning_rate": float(rate),
+            "learning_rate": self._rate,
         }
 
-    def features(self, rows: IntArray) -> Float32:
+    def features(self, rows: IntArray, pulse: Callable[[], None]) -> Float32:
         """Return the encoder's features [n, d] of `rows[n]`, as they are seen in testing."""
         return encode(
             self.encoder,
@@ -137,11 +115,21 @@ class _Pretraining:
             rows,
             device=self._device,
             precision=self._precision,
+            pulse=pulse,
         )
 
-    def _draw_pairs(self, epoch: int) -> ViewPlan:
+    def _epoch_seed(self, epoch: int) -> int:
+        # What an encoder draws itself is its own affair, and no two processes draw alike.
+        own = [f"process={world.rank()}"] if world.rank() else []
+        return seed(self._root, self._fold, "pretraining", f"epoch={epoch}", *own)
+
+    def _draw(self, epoch: int) -> None:
         source = generator(self._root, self._fold, f"epoch={epoch}", "pairs")
-        return self._check.checked(self._strategy.draw(self._sets, self._sets.available, source))
+        drawn = self._strategy.draw(self._sets, self._sets.available, source)
+        self._plan = self._check.checked(drawn)
+        self._views = [
+            self._draw_view(self._plan, epoch, view) for view in range(self._strategy.views)
+        ]
 
     def _draw_view(self, plan: ViewPlan, epoch: int, view: int) -> ViewDraw:
         return draw_views(
@@ -153,6 +141,22 @@ class _Pretraining:
             source=self._images.size,
             boxes=None if plan.boxes is None else plan.boxes[:, view],
         )
+
+    def _loss(self, batch: IntArray) -> tuple[torch.Tensor, torch.Tensor]:
+        own = batch[share(len(batch), world.rank(), world.size())]
+        # All views of this process's part, [V * n, 3, h, w], view by view.
+        views = torch.cat(
+            [
+                self._images.views(self._plan.rows[own, view], draw.of(own))
+                for view, draw in enumerate(self._views)
+            ]
+        )
+        with autocast(self._device, self._precision):
+            z = self._embed(views)
+        # A loss with parameters of its own has them in float32.
+        z = gather_views(z.float().reshape(self._strategy.views, len(own), -1), len(batch))
+        loss = scalar_loss(self._contrast(z), self._job)
+        return loss, torch.stack([loss.detach(), _pair_accuracy(z.detach())])
 
 
 def _pair_accuracy(z: torch.Tensor) -> torch.Tensor:

@@ -1,46 +1,69 @@
-"""The loop that every training stage runs in: epochs, history, progress, and the finite check."""
+"""What a training is to the loop that advances it, and the checks that every one is held to."""
 
 from __future__ import annotations
 
 import math
-from typing import Protocol
+from collections.abc import Mapping
+from typing import Any, Protocol
 
 import torch
 from torch import nn
 
 from mpcs_bench.errors import StageError
-from mpcs_bench.stages.job import Report, StageJob, StageOutput, Tick
+from mpcs_bench.stages.job import StageJob
 
 
 class Training(Protocol):
-    """A training that is advanced epoch by epoch and holds all of its state.
+    """A training that is advanced step by step and can be put down after any of them.
 
-    It is over after `epochs`, or as soon as it is `stopped`.
+    It is over after `epochs` of `steps` steps each, or as soon as it is `stopped`. All that the
+    next step rests on is in `state`, or follows from seed, epoch and step.
     """
 
     epochs: int
+    steps: int
     images_per_epoch: int
+    batch_size: int
     stopped: bool
 
-    def epoch(self, epoch: int) -> dict[str, float]:
-        """Run one epoch and return what its history records, by name."""
+    @property
+    def model(self) -> nn.Module:
+        """Return what is learned."""
+
+    def begin(self, epoch: int) -> None:
+        """Draw what the epoch needs."""
+
+    def step(self, number: int) -> None:
+        """Take step `number` of the epoch that was begun."""
+
+    def values(self) -> dict[str, float]:
+        """Return what the epoch has come to so far; not finite once a loss was not."""
+
+    def end(self, epoch: int) -> dict[str, float]:
+        """Return what the history records of the epoch, by name."""
+
+    def state(self) -> dict[str, Any]:
+        """Return tensors (as they are, not copied) and plain values."""
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Take up a state; where it is of the midst of an epoch, that epoch has been begun."""
 
 
-def train(training: Training, job: StageJob, report: Report, output: StageOutput) -> None:
-    """Run all epochs; raises StageError, naming stage and epoch, when a value is not finite."""
-    for epoch in range(training.epochs):
-        values = training.epoch(epoch)
-        output.history += [
-            {"epoch": epoch, "name": name, "value": value} for name, value in values.items()
-        ]
-        for name, value in values.items():
-            if not math.isfinite(value):
-                raise diverged(job, f"the {name.replace('_', ' ')} is {value} in epoch {epoch}")
-        output.images += training.images_per_epoch
-        report(Tick(epoch + 1, training.epochs, output.images))
-        if training.stopped:
-            output.notes["stopped_after_epoch"] = epoch
-            break
+def not_finite(values: Mapping[str, float]) -> str | None:
+    """Say which value is not finite, None where all are."""
+    for name, value in values.items():
+        if not math.isfinite(value):
+            return f"the {name.replace('_', ' ')} is {value}"
+    return None
+
+
+def broken_weights(module: nn.Module) -> str | None:
+    """Return the name of a tensor in the state dict that is not finite, None where all are."""
+    for name, value in module.state_dict().items():
+        # On the CPU: a device that is all but full has no room for an answer per weight.
+        if not value.cpu().isfinite().all():
+            return str(name)
+    return None
 
 
 def scalar_loss(loss: torch.Tensor, job: StageJob) -> torch.Tensor:
@@ -52,24 +75,3 @@ def scalar_loss(loss: torch.Tensor, job: StageJob) -> torch.Tensor:
             hint="`mpcs-bench plugins test` checks the contract of a loss.",
         )
     return loss
-
-
-def finite_state(module: nn.Module, job: StageJob) -> dict[str, torch.Tensor]:
-    """Return the weights of `module` as a file holds them: on the CPU, contiguous.
-
-    Raises StageError where one is not finite: the last step of a training can break it and leave
-    every loss finite.
-    """
-    state = {name: value.cpu().contiguous() for name, value in module.state_dict().items()}
-    for name, value in state.items():
-        if not value.isfinite().all():
-            raise diverged(job, f"the weights '{name}' are not finite after the last epoch")
-    return state
-
-
-def diverged(job: StageJob, what: str) -> StageError:
-    """Return the error of a training whose numbers ran away."""
-    hint = "Lower the stage's optimizer.learning_rate"
-    if job.kind == "pretrain":
-        hint += ", or raise the temperature of its loss"
-    return StageError(f"{job.symbolic}: {what}.", hint=f"{hint}.")

@@ -11,8 +11,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 Bench = Callable[..., Any]
 Write = Callable[..., Path]
 Start = Callable[..., "subprocess.Popen[str]"]
@@ -84,23 +82,6 @@ def test_stored_metrics_can_be_computed_again_in_sql(bench: Bench, ran: Path) ->
         ("patient_accuracy", 12),
     ]
     assert all(row["error"] < 1e-12 for row in rows)
-
-
-@pytest.mark.parametrize("after", [0.8, 2.5, 4.5])
-def test_a_killed_run_goes_on_to_the_same_digest(
-    bench: Bench, start: Start, ran: Path, after: float
-) -> None:
-    """The driver and its workers are killed with SIGKILL after some seconds."""
-    process = start("run", ran, "--workspace", "killed")
-    time.sleep(after)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-    finished = bench("run", ran, "--workspace", "killed")
-    assert finished.code == 0, finished.err
-    whole = bench("results", "--json").json
-    resumed = bench("results", "--json", "--workspace", "killed").json
-    assert resumed["digest"] == whole["digest"]
-    assert len(resumed["cells"]) == len(whole["cells"])
 
 
 def test_workers_die_with_their_driver(start: Start, tiny_protocol: Write, tmp_path: Path) -> None:

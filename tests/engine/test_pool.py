@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from mpcs_bench.engine.events import Event, Failed, Finished, Progress
 from mpcs_bench.engine.plan import Plan
 from mpcs_bench.engine.pool import WorkerPool
-from mpcs_bench.engine.worker import Failed, Finished, Progress
 from mpcs_bench.stages.job import StageJob
 
 
@@ -34,7 +34,7 @@ def pool() -> Iterator[WorkerPool]:
         yield workers
 
 
-def _until_idle(pool: WorkerPool, seconds: float = 120) -> list[Progress | Finished | Failed]:
+def _until_idle(pool: WorkerPool, seconds: float = 120) -> list[Event]:
     end, seen = time.monotonic() + seconds, []
     while pool.running:
         assert time.monotonic() < end
@@ -64,10 +64,10 @@ def test_a_killed_worker_fails_its_own_job_alone(pool: WorkerPool, jobs: list[St
     endless = replace(jobs[0], spec={**jobs[0].spec, "epochs": 10**6}, key="endless")
     victim = pool.submit(endless)
     pool.submit(jobs[1])
-    seen: list[Progress | Finished | Failed] = []
+    seen: list[Event] = []
     while not any(isinstance(event, Progress) and event.key == "endless" for event in seen):
         seen += list(pool.events(0.1))
-    os.kill(victim, signal.SIGKILL)
+    os.kill(victim.pid or 0, signal.SIGKILL)
     seen += _until_idle(pool)
     failed = [event for event in seen if isinstance(event, Failed)]
     assert [event.key for event in failed] == ["endless"]
@@ -80,7 +80,7 @@ def test_a_killed_worker_fails_its_own_job_alone(pool: WorkerPool, jobs: list[St
 def test_a_worker_that_died_idle_is_replaced(pool: WorkerPool, jobs: list[StageJob]) -> None:
     idle = pool.submit(jobs[0])
     _until_idle(pool)
-    os.kill(idle, signal.SIGKILL)
+    os.kill(idle.pid or 0, signal.SIGKILL)
     time.sleep(0.2)
     assert pool.submit(jobs[1]) != idle
     assert isinstance(_until_idle(pool)[-1], Finished)
@@ -99,6 +99,7 @@ def test_a_fault_of_the_code_comes_back_with_its_traceback(
 
 def test_closing_leaves_no_process(jobs: list[StageJob]) -> None:
     with WorkerPool(1, 1) as pool:
-        pid = pool.submit(replace(jobs[0], spec={**jobs[0].spec, "epochs": 10**6}, key="endless"))
+        endless = replace(jobs[0], spec={**jobs[0].spec, "epochs": 10**6}, key="endless")
+        place = pool.submit(endless)
         next(iter(pool.events(20)), None)
-    assert not Path(f"/proc/{pid}").exists()
+    assert not Path(f"/proc/{place.pid}").exists()

@@ -26,6 +26,7 @@ from mpcs_bench.registry.dataset import Dataset
 from mpcs_bench.stages import predict
 from mpcs_bench.stages.execute import execute
 from mpcs_bench.stages.job import Tick
+from mpcs_bench.stages.watch import Watch
 
 Write = Callable[..., Path]
 PlanOf = Callable[..., Plan]
@@ -129,7 +130,7 @@ def test_work_is_what_the_stages_then_do(
         assert stage.job is not None
         ticks: list[Tick] = []
         with watching() as seen:
-            execute(stage.job, ticks.append)
+            execute(stage.job, Watch(ticks.append))
         said = works[stage.spec.symbol].workload
         assert said is not None
         if stage.spec.kind == "colour-floor":  # it sees every image once, and no encoder does

@@ -89,6 +89,7 @@ EFFECTS: dict[str, tuple[str, set[str]]] = {
     "pretraining.head.output_norm": ("true", PRETRAINING),
     "pretraining.epochs": ("9", PRETRAINING),
     "pretraining.batch_size": ("9", PRETRAINING),
+    "pretraining.processes": ("2", PRETRAINING),
     "finetuning.dataset": ("other", DOWNSTREAM),
     "finetuning.parts": ("[ssl, label]", DOWNSTREAM),
     "finetuning.test_magnifications": ("[40, 400]", DOWNSTREAM),

@@ -24,6 +24,7 @@ from mpcs_bench.registry.dataset import Dataset
 from mpcs_bench.registry.registry import Registry
 from mpcs_bench.stages.execute import execute
 from mpcs_bench.stages.job import StageJob, Tick
+from mpcs_bench.stages.watch import Watch
 
 PLUGIN_FILES = Path(__file__).parent / "plugin_files"
 PATIENTS = {"B": ("A", 6), "M": ("DC", 6)}  # class -> tumour type, patients
@@ -239,8 +240,10 @@ def run() -> Runner:
 
     def execute_and_read(job: StageJob) -> Result:
         ticks: list[Tick] = []
-        execute(job, ticks.append)
-        assert [tick.done for tick in ticks] == list(range(1, ticks[-1].total + 1))
+        execute(job, Watch(ticks.append))
+        done = [tick.done for tick in ticks]
+        assert sorted({*done, 0}) == list(range(ticks[-1].total + 1))
+        assert done == sorted(done)
         assert check_result(job.results / job.key) == []
         return read_result(job.results / job.key)
 

@@ -12,11 +12,12 @@ import pytest
 import torch
 
 from mpcs_bench.data.splits import SplitTable
+from mpcs_bench.environment import describe
 from mpcs_bench.errors import DataError, SplitError
 from mpcs_bench.records import Result
-from mpcs_bench.stages.environment import describe
 from mpcs_bench.stages.execute import execute
 from mpcs_bench.stages.job import STAGE_VERSIONS, StageJob, Tick
+from mpcs_bench.stages.watch import Watch
 
 JobMaker = Callable[..., StageJob]
 Runner = Callable[[StageJob], Result]
@@ -65,13 +66,30 @@ def test_the_environment_is_plain_values() -> None:
     assert json.loads(json.dumps(describe("cpu"))) == describe("cpu")
 
 
-def test_progress_counts_epochs_and_images(make_job: JobMaker) -> None:
+def test_progress_counts_epochs_steps_and_images(make_job: JobMaker) -> None:
     ticks: list[Tick] = []
-    execute(make_job("finetune", epochs=3), ticks.append)
-    assert ticks == [Tick(1, 3, 20), Tick(2, 3, 40), Tick(3, 3, 60)]
+    execute(make_job("finetune", epochs=2, batch_size=8), Watch(ticks.append))
+    # 20 images: batches of 8, 8 and 4
+    first = [Tick(0, 2, 6, 1, 3), Tick(0, 2, 13, 2, 3), Tick(0, 2, 20, 3, 3), Tick(1, 2, 20, 0, 3)]
+    second = [Tick(1, 2, 26, 1, 3), Tick(1, 2, 33, 2, 3), Tick(1, 2, 40, 3, 3)]
+    assert ticks[:7] == first + second
+    assert set(ticks[7:]) == {Tick(2, 2, 40, 0, 3)}
     ticks.clear()
-    execute(make_job("pretrain", epochs=2), ticks.append)
-    assert ticks == [Tick(1, 2, 20), Tick(2, 2, 40)]
+    execute(make_job("pretrain", epochs=2), Watch(ticks.append))
+    assert [tick.images for tick in ticks if tick.steps and not tick.step][:2] == [20, 40]
+
+
+def test_encoding_and_predicting_are_seen_to_go_on(make_job: JobMaker, monkeypatch: Any) -> None:
+    """A stage that says nothing for long is taken for dead."""
+    monkeypatch.setattr("mpcs_bench.stages.predict.BATCH", 4)
+    said: dict[str, int] = {}
+    for kind in ("pretrain", "finetune", "linear"):
+        ticks: list[Tick] = []
+        execute(make_job(kind, epochs=1), Watch(ticks.append))
+        quiet = [tick for tick in ticks if tick.done == 1 or tick.steps == 0]
+        said[kind] = len(quiet)
+    # the test part has 40 images, 10 of them at 100X; linear encodes 20 and 10
+    assert said == {"pretrain": 11, "finetune": 4, "linear": 9}
 
 
 def test_a_job_survives_being_carried_as_plain_values(make_job: JobMaker, run: Runner) -> None:
@@ -104,7 +122,7 @@ def test_an_interrupted_stage_leaves_nothing(make_job: JobMaker) -> None:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        execute(job, interrupt)
+        execute(job, Watch(interrupt))
     assert not job.results.exists() or not list(job.results.iterdir())
 
 

@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 
 from mpcs_bench.errors import StageError
 from mpcs_bench.records import Result, read_result
-from mpcs_bench.stages.finetune import class_weights
+from mpcs_bench.stages.classifying import class_weights
 from mpcs_bench.stages.job import StageJob
 
 JobMaker = Callable[..., StageJob]

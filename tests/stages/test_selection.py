@@ -12,6 +12,7 @@ import torch
 from mpcs_bench.records import Result, read_result
 from mpcs_bench.stages.execute import execute
 from mpcs_bench.stages.job import StageJob
+from mpcs_bench.stages.watch import Watch
 
 JobMaker = Callable[..., StageJob]
 Runner = Callable[[StageJob], Result]
@@ -93,7 +94,7 @@ def test_patience_stops_after_so_many_epochs_without_a_better_one(
 ) -> None:
     selection = {"rule": "test", "metric": "loss", "patience": patience}
     job = make_job("finetune", selection=selection, epochs=12, optimizer=RESTLESS)
-    execute(job, lambda _tick: None)
+    execute(job, Watch(lambda _tick: None))
     result = read_result(job.results / job.key)
 
     seen = pick(result.history(), "value", name="test_loss")

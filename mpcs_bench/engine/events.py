@@ -1,0 +1,54 @@
+"""What an executor says of the stages that it runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from mpcs_bench.stages.job import Tick
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A stage that had to wait for room runs now; said where `submit` could not say it."""
+
+    key: str
+    pid: int
+    host: str
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """A stage is `tick` far."""
+
+    key: str
+    tick: Tick
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A stage's result stands in the workspace of the driver."""
+
+    key: str
+    timings: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A stage ended without a result."""
+
+    key: str
+    error: str
+    traceback: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """A stage stopped because it was asked to; it goes on from `done` of `total` epochs."""
+
+    key: str
+    done: int
+    total: int
+
+
+Event = Started | Progress | Finished | Failed | Left

@@ -1,0 +1,1 @@
+"""One pre-training on several processes: the batch is cut, the loss is not."""

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from numpy.typing import ArrayLike
 from scipy import stats
 
+from mpcs_bench.stats.limits import SEEDS_AS_FOLDS
 from mpcs_bench.stats.paired import (
     NORMAL,
     SHARED_TRAINING,
@@ -62,6 +63,7 @@ def bayesian_correlated_t(
         assumptions=(NORMAL, SHARED_TRAINING, "before the data, any mean and any scale: flat"),
         warnings=tuple(warnings),
         question=METHODS,
+        not_for=(SEEDS_AS_FOLDS,),
         location=location,
         scale=scale,
         degrees_of_freedom=freedom,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import warnings as python_warnings
 from collections.abc import Callable
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -12,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
 from mpcs_bench.stats.clusters import by_cluster
+from mpcs_bench.stats.limits import IMAGES_DRAWN, NO_NEW_TRAINING
 from mpcs_bench.stats.paired import EQUAL_WITHIN
 from mpcs_bench.stats.records import TRAINED_MODELS, TRAINED_MODELS_IMAGES, Interval
 from mpcs_bench.stats.records_items import BootstrapMean
@@ -21,7 +23,6 @@ BATCH_VALUES = 2_000_000
 """Numbers in one batch of resamples: 16 MB."""
 FEW_CLUSTERS = 30
 TOO_SHORT = "at 95 %, they hold the truth in 92 % with 20, in 87 % with 8"
-NO_METHODS = "no claim about the methods: a new training is not drawn"
 
 Values = NDArray[np.float64]
 
@@ -103,14 +104,15 @@ def bootstrap_ratio(
 
     `numerators` [C] and `denominators` [C], one of each per cluster: right images, and images. The
     two of a cluster are drawn together (Efron and Tibshirani 1993, section 10.3). Raises ValueError
-    for fewer than two clusters, arrays that do not match, values that are not finite, or
-    denominators that add up to zero.
+    for fewer than two clusters, arrays that do not match, values that are not finite, or a
+    denominator that is not above zero: a draw of such clusters alone has no ratio.
     """
     above, below = (np.asarray(part, dtype=np.float64) for part in (numerators, denominators))
     if above.shape != below.shape or above.ndim != 1:
         raise ValueError(f"{above.shape} numerators do not match {below.shape} denominators")
-    if below.sum() == 0:
-        raise ValueError("the denominators add up to zero")
+    if not np.all(below > 0):
+        wrong = int(np.sum(~(below > 0)))
+        raise ValueError(f"denominators that are not above zero: {wrong} of {below.size}")
     order = np.lexsort((below, above))
     return _bootstrap(
         (above[order], below[order]),
@@ -138,15 +140,15 @@ def bootstrap_stratified(
     `classes` [N], the true class of each image; `values` [N], right or not, or the difference of
     two methods in that (paired: both are judged on the same resample). Every resample has as many
     images of each class as the data, as where a data set was collected class by class (BACH).
-    Raises ValueError for a class of one image, arrays that do not match, or values that are not
-    finite.
+    With one class alone a warning says that nothing is stratified. Raises ValueError for a class of
+    one image, arrays that do not match, or values that are not finite.
     """
     strata = by_cluster(classes, values)
     if int(strata.counts.min()) < 2:
         lone = strata.names[int(strata.counts.argmin())]
         raise ValueError(f"class {lone} has one image: nothing to resample")
     names, numbers = np.asarray(classes), np.asarray(values, dtype=np.float64)
-    return _bootstrap(
+    found = _bootstrap(
         tuple(np.sort(numbers[names == name]) for name in strata.names),
         _stratified_mean,
         drawing=_Drawing(level, draws, seed),
@@ -156,6 +158,10 @@ def bootstrap_stratified(
         question=_question(unit),
         shares=("the shares of the classes are fixed, not drawn",),
     )
+    if strata.names.size > 1:
+        return found
+    alone = f"one class, {strata.names[0]}: nothing is stratified"
+    return replace(found, warnings=(*found.warnings, alone))
 
 
 def _bootstrap(
@@ -190,9 +196,10 @@ def _bootstrap(
         n=count,
         unit=unit,
         method=method,
-        assumptions=(f"{unit}s are independent given the trained models", NO_METHODS, *shares),
+        assumptions=(f"{unit}s are independent given the trained models", *shares),
         warnings=tuple(warnings),
         question=question,
+        not_for=(NO_NEW_TRAINING,) if _of_patients(unit) else (NO_NEW_TRAINING, IMAGES_DRAWN),
         estimate=float(statistic(*samples, axis=-1)),
         standard_error=error,
         percentile=percentile,
@@ -251,8 +258,13 @@ def _interval(low: float, high: float, level: float) -> Interval | None:
     return Interval(float(low), float(high), level) if known else None
 
 
+def _of_patients(unit: str) -> bool:
+    """Whether whole patients are drawn, or whole groups of them."""
+    return unit.startswith("patient")
+
+
 def _question(unit: str) -> str:
-    return TRAINED_MODELS if unit == "patient" else TRAINED_MODELS_IMAGES
+    return TRAINED_MODELS if _of_patients(unit) else TRAINED_MODELS_IMAGES
 
 
 def _mean(values: Values, axis: int = -1) -> Values:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
+from mpcs_bench.stats.limits import IMAGES_ERR_TOGETHER, IMAGES_OF_PATIENTS
 from mpcs_bench.stats.proportions import proportion_intervals
 from mpcs_bench.stats.reach import smallest_attainable_p
 from mpcs_bench.stats.records import TRAINED_MODELS, TRAINED_MODELS_IMAGES, Interval
@@ -89,6 +90,7 @@ def mcnemar_of_counts(
         assumptions=(independent if correlated else "items are independent",),
         warnings=(NAIVE,) if correlated else (),
         question=TRAINED_MODELS if unit == "patient" else TRAINED_MODELS_IMAGES,
+        not_for=(IMAGES_ERR_TOGETHER, IMAGES_OF_PATIENTS),
         gained=gained,
         lost=lost,
         p=p,

@@ -9,6 +9,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import stats
 
+from mpcs_bench.stats.limits import (
+    GAP_ON_OTHER_DATA,
+    PUBLISHED_ON_OTHER_DATA,
+    SEEDS_AS_FOLDS,
+)
 from mpcs_bench.stats.paired import (
     NORMAL,
     SHARED_TRAINING,
@@ -77,6 +82,7 @@ def equivalence_to_published(
             f"the published sd is over {published_n} folds (ddof = {published_ddof})",
         ),
         warnings=[],
+        not_for=() if corrected else (PUBLISHED_ON_OTHER_DATA,),
     )
 
 
@@ -108,6 +114,7 @@ def paired_equivalence(
         method="TOST of paired differences (corrected resampled t)",
         assumptions=(NORMAL, SHARED_TRAINING),
         warnings=warnings,
+        not_for=(SEEDS_AS_FOLDS,),
     )
 
 
@@ -150,6 +157,7 @@ def gap_to_published(
         assumptions=(SAME_DATA, ONE_SIDED) if z is not None else (),
         warnings=warnings,
         question=METHODS if z is not None else "",
+        not_for=(GAP_ON_OTHER_DATA,) if z is not None else (),
         gap=gap,
         standard_error=error,
         z=z,
@@ -200,6 +208,7 @@ def _tost(
     method: str,
     assumptions: tuple[str, ...],
     warnings: list[str],
+    not_for: tuple[str, ...],
 ) -> Equivalence:
     p = half_width = interval = outcome = None
     if error > 0:
@@ -217,6 +226,7 @@ def _tost(
         assumptions=assumptions,
         warnings=tuple(warnings),
         question=METHODS,
+        not_for=not_for,
         difference=difference,
         standard_error=error,
         degrees_of_freedom=freedom,

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
+from mpcs_bench.stats.limits import RANKS_OF_FOLDS
 from mpcs_bench.stats.records import Friedman, NemenyiPair
 
 DESCRIPTIVE = (
@@ -69,6 +70,7 @@ def friedman_nemenyi(
         method="Friedman and Nemenyi (Demsar 2006)",
         assumptions=("blocks are independent", "chi-squared approximation: many blocks or methods"),
         warnings=tuple(warnings),
+        not_for=(RANKS_OF_FOLDS,),
         chi2=chi2,
         degrees_of_freedom=methods - 1,
         p=p,

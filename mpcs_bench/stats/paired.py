@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
+from mpcs_bench.stats.limits import NAIVE_FOLDS, SEEDS_AS_FOLDS
 from mpcs_bench.stats.records import METHODS, Interval, PairedT
 
 EQUAL_WITHIN = 1e-12
@@ -48,6 +49,7 @@ def corrected_resampled_t(
         assumptions=(NORMAL, SHARED_TRAINING),
         warnings=warnings,
         question=METHODS,
+        not_for=(SEEDS_AS_FOLDS,),
     )
 
 
@@ -71,6 +73,7 @@ def naive_paired_t(
             "naive: folds share training data, so p is too small (at 0.05, five folds at 80/20 "
             "raise 0.14 false alarms)"
         ],
+        not_for=(NAIVE_FOLDS,),
     )
 
 
@@ -114,6 +117,7 @@ def _t_test(
     method: str,
     assumptions: tuple[str, ...],
     warnings: list[str],
+    not_for: tuple[str, ...],
     question: str = "",
 ) -> PairedT:
     if not 0 < alpha < 1:
@@ -136,6 +140,7 @@ def _t_test(
         assumptions=assumptions,
         warnings=tuple(warnings),
         question=question,
+        not_for=not_for,
         mean_difference=mean,
         standard_error=error,
         degrees_of_freedom=freedom,

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
 from mpcs_bench.stats.clusters import by_cluster
+from mpcs_bench.stats.limits import FOLDS_SHARE_TRAINING, PATIENTS_SHARE_MODELS
 from mpcs_bench.stats.paired import EQUAL_WITHIN
 from mpcs_bench.stats.reach import smallest_attainable_p
 from mpcs_bench.stats.records import METHODS, TRAINED_MODELS, SignFlip
@@ -21,16 +22,10 @@ TIE_DECIMALS = 9
 """Of means in units of the largest difference: far coarser than rounding errors, far finer than
 two accuracies can differ."""
 
-FOLDS_NOT_QUITE_INDEPENDENT = (
-    "units are independent (folds share training data: they are not quite; at 0.05, ten folds "
-    "raise 0.15 false alarms)"
-)
+INDEPENDENT = "units are independent (folds share training data: they are not quite)"
 FOR_TRAINED_MODELS = (
     "without a difference, each patient's difference is as likely positive as negative",
     "patients are independent given the trained models",
-    "no claim about the methods: the patients of a fold share its models (for that claim, at 0.05, "
-    "training noise of 1, 2 and 3 points where patients spread by 6 raises 0.10, 0.22 and 0.34 "
-    "false alarms)",
 )
 
 
@@ -74,10 +69,11 @@ def sign_flip(
         method="sign-flip permutation" if exact else "sign-flip permutation (drawn)",
         assumptions=(
             "without a difference, each unit's difference is as likely positive as negative",
-            FOLDS_NOT_QUITE_INDEPENDENT,
+            INDEPENDENT,
         ),
         warnings=tuple(warnings),
         question=METHODS,
+        not_for=(FOLDS_SHARE_TRAINING,),
         mean_difference=float(values.mean()),
         p=_two_sided(moving, 2**EXACT_UP_TO if exact else draws, seed),
         smallest_p=smallest,
@@ -114,6 +110,7 @@ def patient_sign_flip(
         assumptions=FOR_TRAINED_MODELS,
         warnings=(*flip.warnings, span) if uneven else flip.warnings,
         question=TRAINED_MODELS,
+        not_for=(PATIENTS_SHARE_MODELS,),
     )
 
 
@@ -121,7 +118,8 @@ def _two_sided(moving: NDArray[np.float64], patterns: int, seed: int) -> float:
     if moving.size <= 1:  # one sign: both patterns are as far from zero
         return 1.0
     outcome = stats.permutation_test(
-        (moving / np.abs(moving).max(),),
+        # Drawn patterns meet the same differences in any order of the rows, and of the methods.
+        (np.sort(moving if moving.sum() > 0 else -moving) / np.abs(moving).max(),),
         _rounded_mean,
         permutation_type="samples",
         vectorized=True,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mpcs_bench.stats.limits import PROPORTION_OF_IMAGES
 from mpcs_bench.stats.records import TRAINED_MODELS, TRAINED_MODELS_IMAGES, Interval
 from mpcs_bench.stats.records_items import Proportion
 
@@ -30,6 +31,7 @@ def proportion_intervals(
         method="Clopper-Pearson and Wilson intervals",
         assumptions=("items are independent: images of one patient are not",),
         question=TRAINED_MODELS if unit == "patient" else TRAINED_MODELS_IMAGES,
+        not_for=(PROPORTION_OF_IMAGES,),
         successes=successes,
         estimate=successes / items,
         clopper_pearson=Interval(float(exact[0]), float(exact[1]), level),

@@ -6,10 +6,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import stats
 
+from mpcs_bench.stats.limits import FOLDS_SHARE_TRAINING
 from mpcs_bench.stats.paired import EQUAL_WITHIN
 from mpcs_bench.stats.permutation import (
     EXACT_UP_TO,
-    FOLDS_NOT_QUITE_INDEPENDENT,
+    INDEPENDENT,
     sign_flip,
 )
 from mpcs_bench.stats.reach import smallest_attainable_p
@@ -58,10 +59,11 @@ def wilcoxon_signed_rank(
         method="Wilcoxon signed rank" if exact else "Wilcoxon signed rank (normal approximation)",
         assumptions=(
             "without a difference, the differences are symmetric about zero",
-            FOLDS_NOT_QUITE_INDEPENDENT,
+            INDEPENDENT,
         ),
         warnings=tuple(warnings),
         question=METHODS,
+        not_for=(FOLDS_SHARE_TRAINING,),
         statistic=statistic,
         p=p,
         smallest_p=smallest_attainable_p("wilcoxon", moving.size) if moving.size else 1.0,

@@ -26,6 +26,8 @@ class Statistic:
     computation; `assumptions` are what must hold for it to mean what it says; `warnings` are what
     was seen in these data that weakens it. `question` is what the answer is about (`METHODS`,
     `TRAINED_MODELS`): it supports no claim about anything else. Empty for a mere summary.
+    `not_for` names the claims for which it is known to be wrong too often, and how often (false
+    alarms at 0.05, simulated).
     """
 
     n: int
@@ -34,6 +36,7 @@ class Statistic:
     assumptions: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     question: str = ""
+    not_for: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,6 +154,11 @@ class Friedman(Statistic):
     groups: tuple[tuple[str, ...], ...]
     alpha: float
     descriptive: bool = True
+
+    @property
+    def in_reach(self) -> bool:
+        """Whether two average ranks could be a critical difference apart at all."""
+        return self.critical_difference <= self.degrees_of_freedom
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -119,7 +119,8 @@ def bars(axes: Any) -> list[tuple[float, float, float]]:
 def test_every_figure_is_listed_in_order_drawn_or_with_its_reason(bench: Any) -> None:
     bench.folds("other", [0.8, 0.9])
     found = figures(bench, None)
-    assert list(found) == [*(f"figure-{n}" for n in range(4, 11)), "cross-magnification"]
+    beside = ("cross-magnification", "critical-difference")
+    assert list(found) == [*(f"figure-{n}" for n in range(4, 11)), *beside]
     assert found["figure-4"].figure is not None
     for name, entry in found.items():
         if name != "figure-4":

@@ -91,6 +91,13 @@ def test_order_of_the_folds_does_not_matter(d, ratio, rope, random):
 
 
 @given(differences, ratios)
+def test_credible_interval_is_the_corrected_confidence_interval(d, ratio):
+    """Under a flat prior; so the coverage simulated for the one is that of the other."""
+    posterior, test = bayesian_correlated_t(d, ratio, rope=0.01), corrected_resampled_t(d, ratio)
+    assert posterior.interval == pytest.approx(test.interval)
+
+
+@given(differences, ratios)
 def test_interval_holds_the_mean_difference(d, ratio):
     outcome = bayesian_correlated_t(d, ratio, rope=0.01)
     assert outcome.interval.low < np.mean(d) < outcome.interval.high

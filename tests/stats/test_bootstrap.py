@@ -214,6 +214,25 @@ def test_stratified_record_names_its_unit_and_that_the_classes_are_fixed():
     assert low < outcome.estimate < high
 
 
+def test_one_class_is_not_stratified_and_says_so():
+    one = bootstrap_stratified(["a"] * 40, np.arange(40) % 3)
+    assert one.warnings == ("one class, a: nothing is stratified",)
+    assert bootstrap_stratified(["a", "b"] * 20, np.arange(40) % 3).warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("unit", "question"),
+    [
+        ("patient", TRAINED_MODELS),
+        ("patient group", TRAINED_MODELS),
+        ("image", TRAINED_MODELS_IMAGES),
+    ],
+)
+def test_groups_of_patients_answer_for_new_patients(unit, question):
+    outcome = bootstrap_ratio([1, 2, 4, 3], [5, 5, 5, 5], unit=unit)
+    assert (outcome.unit, outcome.question) == (unit, question)
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [
@@ -222,7 +241,7 @@ def test_stratified_record_names_its_unit_and_that_the_classes_are_fixed():
         (lambda: bootstrap_image_mean(["a", "b"], [0, np.inf]), "finite"),
         (lambda: bootstrap_image_mean(["a", "b"], [0, 1], level=95), "level"),
         (lambda: bootstrap_ratio([1, 2], [1]), "do not match"),
-        (lambda: bootstrap_ratio([1, 2], [0, 0]), "add up to zero"),
+        (lambda: bootstrap_ratio([1, 2], [0, 3]), "not above zero: 1 of 2"),
         (lambda: bootstrap_stratified(["a", "a", "b"], [0, 1, 1]), "class b has one image"),
     ],
 )

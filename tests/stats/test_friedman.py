@@ -57,6 +57,22 @@ def test_published_example_of_average_ranks_and_critical_differences():
     assert at_ten.critical_difference == pytest.approx(1.12, abs=0.005)
 
 
+@pytest.mark.parametrize(
+    ("alpha", "published"),
+    [
+        (0.05, [2.343, 2.569, 2.728, 2.850, 2.949, 3.031, 3.102, 3.164]),
+        (0.10, [2.052, 2.291, 2.459, 2.589, 2.693, 2.780, 2.855, 2.920]),
+    ],
+)
+def test_critical_values_are_the_published_ones(alpha, published):
+    """Demsar (2006), Table 5(a): q for 3 to 10 methods."""
+    for methods, q in enumerate(published, start=3):
+        table = np.tile(np.arange(float(methods)), (6, 1))
+        outcome = friedman_nemenyi(table, named(table), alpha=alpha)
+        root = math.sqrt(methods * (methods + 1) / 36)
+        assert outcome.critical_difference / root == pytest.approx(q, abs=1e-3)
+
+
 def test_published_example_of_chi_squared_but_for_ties():
     """Demsar prints 9.28 without correction for ties; the correction divides by 1 - 78 / 840."""
     outcome = friedman_nemenyi(DEMSAR, NAMES, higher_is_better=False)

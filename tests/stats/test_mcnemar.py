@@ -30,6 +30,18 @@ def test_known_answer():
     assert outcome.odds_ratio == pytest.approx(11)
 
 
+def test_textbook_example_with_the_continuity_correction():
+    """Rosner, Fundamentals of Biostatistics, matched pairs of treatments: 5 and 16, 4.76, .029."""
+    outcome = mcnemar_of_counts(16, 5, items=621)
+    assert outcome.chi2 == pytest.approx(4.76, abs=0.005)
+    assert outcome.corrected_p == pytest.approx(0.029, abs=5e-4)
+
+
+def test_textbook_example_of_the_exact_test():
+    """Rosner, computer against observer: 7 of 8 discordant pairs, p = .070."""
+    assert mcnemar_of_counts(7, 1, items=20).p == pytest.approx(0.070, abs=5e-4)
+
+
 def test_published_example():
     """Raschka, Model evaluation, model selection (2018), section 4.4: 25 and 15, p = 0.155."""
     outcome = mcnemar_of_counts(25, 15)

@@ -1,4 +1,8 @@
-"""The corrected resampled t-test, and the naive one beside it."""
+"""The corrected resampled t-test, and the naive one beside it.
+
+The corrected test is held to a published worked example (scikit-learn's gallery) in
+test_bayesian.py, where the same data give the posterior.
+"""
 
 from __future__ import annotations
 
@@ -32,6 +36,27 @@ def test_naive_t_gives_the_known_answer():
     t, p = known(naive_paired_t(D))
     assert t == pytest.approx(4.4721, abs=5e-5)
     assert p == pytest.approx(0.011056, abs=5e-7)
+
+
+def test_naive_t_gives_fishers_answer_for_darwins_maize():
+    """Fisher, The Design of Experiments (1935), section 17: 2.617 inches, t = 2.148, p < 0.05."""
+    inches = np.array([49, -67, 8, 16, 6, 23, 28, 41, 14, 29, 56, 24, 75, 60, -48]) / 8
+    outcome = naive_paired_t(inches)
+    t, p = known(outcome)
+    assert outcome.mean_difference == pytest.approx(2.617, abs=5e-4)
+    assert t == pytest.approx(2.148, abs=5e-4)
+    assert p == pytest.approx(0.0497, abs=5e-5)
+
+
+def test_naive_t_gives_the_published_answer_for_students_sleep():
+    """Student (1908), as R's manual of t.test has it: t = -4.0621, p = 0.002833, interval."""
+    first = [0.7, -1.6, -0.2, -1.2, -0.1, 3.4, 3.7, 0.8, 0.0, 2.0]
+    second = [1.9, 0.8, 1.1, 0.1, -0.1, 4.4, 5.5, 1.6, 4.6, 3.4]
+    outcome = naive_paired_t(np.subtract(first, second))
+    t, p = known(outcome)
+    assert t == pytest.approx(-4.0621, abs=5e-5)
+    assert p == pytest.approx(0.002833, abs=5e-7)
+    assert outcome.interval[:2] == pytest.approx((-2.4598858, -0.7001142), abs=5e-8)
 
 
 @given(differences)

@@ -84,7 +84,7 @@ def test_record_is_about_trained_models_and_not_about_methods():
     outcome = patient_sign_flip(range(15), MAIZE)
     assert outcome.question == TRAINED_MODELS == "these trained models, on new patients"
     assert sign_flip(MAIZE, unit="fold").question == METHODS
-    assert any("no claim about the methods" in line for line in outcome.assumptions)
+    assert any(line.startswith("methods") for line in outcome.not_for)
 
 
 def test_patients_with_unequal_numbers_of_values_are_noted():

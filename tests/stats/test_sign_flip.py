@@ -26,6 +26,12 @@ def enumerated(d: list[float]) -> float:
     return sum(mean >= abs(sum(whole)) for mean in means) / len(means)
 
 
+def test_fishers_count_for_darwins_maize():
+    """Fisher (1935), section 21: 863 of 32,768 patterns on one side, 1,726 on both."""
+    maize = [49, -67, 8, 16, 6, 23, 28, 41, 14, 29, 56, 24, 75, 60, -48]
+    assert sign_flip(maize).p == 1726 / 32768
+
+
 @given(differences)
 def test_p_is_the_share_of_sign_patterns_as_extreme(d):
     assert sign_flip(d).p == pytest.approx(enumerated(d))

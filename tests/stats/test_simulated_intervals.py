@@ -83,6 +83,20 @@ def test_coverage_of_the_mean_over_images_where_images_are_resampled(rate, about
     assert rate(held, 2, 300) == about(0.65, 300)
 
 
+def test_coverage_of_the_mean_over_patches_where_images_are_resampled(rate, about):
+    """100 images of 12 patches each, which err together; then the patches taken as independent."""
+
+    def held(generator):
+        names = np.repeat(np.arange(100), 12)
+        right = generator.random(names.size) < np.repeat(generator.beta(8, 2, 100), 12)
+        seed = any_seed(generator)
+        by_image = bootstrap_image_mean(names, right, draws=499, seed=seed, unit="image")
+        patches = bootstrap_image_mean(range(names.size), right, draws=199, seed=seed, unit="patch")
+        return *both(by_image, 0.8), covers(patches.percentile, 0.8)
+
+    assert tuple(rate(held, 4, 500)) == (about(0.94, 500), about(0.94, 500), about(0.83, 500))
+
+
 def test_coverage_of_the_stratified_bootstrap(rate, about):
     """Four classes of 100 images, of unequal difficulty: the difference of two models."""
     classes = np.repeat(np.arange(4), 100)

@@ -83,6 +83,18 @@ def test_posterior_is_rarely_sure_of_what_is_not(rate, about, at_most):
     assert equivalent <= at_most(0.05)
 
 
+@pytest.mark.parametrize(("seeds", "alarms"), [(1, 0.05), (3, 0.14), (5, 0.17)])
+def test_corrected_t_takes_seeds_for_repeats_that_they_are_not(seeds, alarms, rate, about):
+    """Five folds at 80/20; seed noise 0.3 times the spread of the folds."""
+
+    def alarm(generator):
+        noise = generator.normal(scale=0.3, size=(5, seeds))
+        d = correlated(generator, 5, 0.2)[:, None] + noise
+        return corrected_resampled_t(d.ravel(), 0.25).p <= 0.05
+
+    assert rate(alarm, 60 + seeds) == about(alarms)
+
+
 # Sign and rank tests of folds: no normal distribution, but independent folds.
 
 
@@ -166,3 +178,14 @@ def test_friedman_and_nemenyi(folds, magnifications, friedman, nemenyi, rate, ab
     omnibus, pairs = rate(alarms, 40 + folds, 1000)
     assert omnibus == about(friedman, 1000)
     assert pairs == about(nemenyi, 1000)
+
+
+@pytest.mark.parametrize(("correlation", "alarms"), [(0.0, 0.035), (0.2, 0.177)])
+def test_friedman_over_five_folds(correlation, alarms, rate, about):
+    """Four methods alike; independent folds, and folds that share training data at 80/20."""
+
+    def alarm(generator):
+        scores = np.array([correlated(generator, 5, correlation) for _ in range(4)]).T
+        return friedman_nemenyi(scores, list("abcd")).p <= 0.05
+
+    assert rate(alarm, 50, 1000) == about(alarms, 1000)

@@ -39,6 +39,15 @@ def test_published_example():
     assert outcome.p == pytest.approx(0.0413, abs=5e-5)
 
 
+def test_published_example_without_ties():
+    """Hollander and Wolfe (1973), p. 29 (R's manual of wilcox.test): V = 40, one-sided 0.01953."""
+    before = [1.83, 0.50, 1.62, 2.48, 1.68, 1.88, 1.55, 3.06, 1.30]
+    after = [0.878, 0.647, 0.598, 2.05, 1.06, 1.29, 1.06, 3.14, 1.29]
+    outcome = wilcoxon_signed_rank(np.subtract(before, after))
+    assert outcome.statistic == 45 - 40
+    assert outcome.p / 2 == pytest.approx(0.01953, abs=5e-6)
+
+
 @given(differences)
 def test_p_is_the_share_of_sign_patterns_as_extreme_ties_or_not(d):
     assert wilcoxon_signed_rank(d).p == pytest.approx(counted(d))

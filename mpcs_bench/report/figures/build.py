@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mpcs_bench.report.figures import (
+    critical_difference,
     cross_magnification,
     embedding_source,
     human_prior,
@@ -33,7 +34,7 @@ def build_figures(
     publication: Publication | None,
     strategies: Sequence[DeclaredStrategy],
 ) -> list[FigureEntry]:
-    """Return Figures 4 to 10 and the cross-magnification matrices, in order.
+    """Return Figures 4 to 10, the cross-magnification matrices and the ranks of methods, in order.
 
     `results` is the workspace's folder of results; `publication` holds the values to stand beside
     ours (None: none do); `strategies` are those of `declared_strategies`. A figure that cannot be
@@ -70,6 +71,11 @@ def build_figures(
             cross_magnification.ID,
             cross_magnification.TITLE,
             partial(cross_magnification.cross_magnification_entry, evidence),
+        ),
+        (
+            critical_difference.ID,
+            critical_difference.TITLE,
+            partial(critical_difference.critical_difference_entry, evidence),
         ),
     ]
     return [_built(*step) for step in steps]

@@ -35,13 +35,18 @@ class Choice:
 
 
 def choose(
-    evidence: Evidence, experiments: Sequence[str], useful: Useful, *, dataset: str
+    evidence: Evidence,
+    experiments: Sequence[str],
+    useful: Useful,
+    *,
+    dataset: str,
+    every_variant: bool = False,
 ) -> Choice:
     """Return the best of what there is: scale first, then how many experiments and cells.
 
     `dataset` is the one that the paper's figure is of. Where an experiment was run in several
-    variants, the one with the most useful cells is drawn, and the warning counts the others.
-    Raises FigureError where no cell is useful.
+    variants, the one with the most useful cells is drawn, and the warning counts the others;
+    `every_variant` draws them all. Raises FigureError where no cell is useful.
     """
     cells = evidence.of(experiments)
     buckets: dict[tuple[str, str, str | None], list[CellRecord]] = defaultdict(list)
@@ -57,7 +62,11 @@ def choose(
         for cell in cells
         if (cell.scale, cell.dataset) == (scale, name) and cell.fingerprint in (fingerprint, None)
     ]
-    groups, warnings = _one_variant_each(group_rows(alike), useful)
+    groups, warnings = group_rows(alike), list[str]()
+    if every_variant:
+        groups = tuple(g for g in groups if any(useful(cell) for cell in g.cells))
+    else:
+        groups, warnings = _one_variant_each(groups, useful)
     return Choice(
         groups=groups,
         dataset=name,

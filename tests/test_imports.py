@@ -10,8 +10,20 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).resolve().parent.parent / "mpcs_bench"
-ORDER = ["cli", "api", "check", "report", "engine", "stages", "data", "registry", "protocol"]
-LEAVES = {"store", "stats", "records"}
+ORDER = [
+    "cli",
+    "api",
+    "upkeep",
+    "provenance",
+    "check",
+    "report",
+    "engine",
+    "stages",
+    "data",
+    "registry",
+    "protocol",
+]
+LEAVES = {"store", "stats", "records", "environment"}
 EVERYWHERE = {"errors", "shipped"}
 LEAF_MAY = {"protocol.canonical", "protocol.seeds"}
 SIDE_BY_SIDE = {("report", "engine"), ("engine", "report")}

@@ -23,6 +23,7 @@ from mpcs_bench.cli import (
     reporting,
     results,
     running,
+    upkeep,
     variance,
     verifying,
 )
@@ -53,6 +54,8 @@ app.command("check")(checking.check)
 app.command("verify")(verifying.verify)
 app.command("audit")(auditing.audit)
 app.command("ledger")(ledger.ledger)
+app.command("invalidate")(upkeep.invalidate)
+app.command("gc")(upkeep.gc)
 app.command("doctor")(doctor.doctor)
 
 

@@ -15,7 +15,7 @@ from mpcs_bench.errors import BenchError
 Format = Literal["csv", "parquet", "json"]
 
 app = typer.Typer(
-    help="Write tables of the database, or trained encoders, to files.", no_args_is_help=True
+    help="Write tables, trained encoders, or whole protocols to files.", no_args_is_help=True
 )
 
 
@@ -79,6 +79,52 @@ def encoder(
         say(f"timm loads it, as README.md there shows: {call}")
     else:
         remark(f"{done.note} Without config.json: a plain state dict, see its README.md.")
+
+
+@app.command()
+def crate(
+    protocol: Annotated[str, typer.Argument(help="Name of a protocol that was run.")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="The folder to write, or a file in .zip.")
+    ],
+    weights: Annotated[bool, typer.Option("--weights", help="Include trained weights.")] = False,
+    author: Annotated[str | None, typer.Option("--author", help="Name of who ran it.")] = None,
+    licence: Annotated[
+        str | None, typer.Option("--licence", help="Licence of the results, a name or an address.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite an earlier crate.")] = False,
+    workspace: cli.WorkspaceFolder = cli.DEFAULT_WORKSPACE,
+    plugin: cli.Plugins = None,
+    as_json: cli.Json = False,
+) -> None:
+    """Write a protocol with its results as an RO-Crate: what ran, on what, and how to repeat it.
+
+    Results, splits, tables, the protocol as written and its environment; never the images.
+    """
+    done = api.export_crate(
+        cli.workspace_at(workspace),
+        protocol,
+        output,
+        plugins=plugin or (),
+        author=author,
+        licence=licence,
+        weights=weights,
+        force=force,
+    )
+    if as_json:
+        print_json(
+            {
+                "written": str(done.path),
+                "stages": done.stages,
+                "files": done.files,
+                "command": done.command,
+                "notes": list(done.notes),
+            }
+        )
+        return
+    say(f"Wrote {done.path}: {done.files} files, {done.stages} stages")
+    for note in done.notes:
+        remark(note)
 
 
 def _format_of(path: Path) -> Format:

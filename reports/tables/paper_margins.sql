@@ -1,5 +1,17 @@
--- The margin of equivalence that each protocol fixes, in percentage points. Parameter: $protocols.
-SELECT protocol, margin
-FROM protocols
-WHERE list_contains($protocols, protocol) AND margin IS NOT NULL
-ORDER BY protocol
+-- The margins of equivalence that some protocols fix, in percentage points, and those that others
+-- fix for the same cells. Parameter: $protocols.
+WITH own AS (
+    SELECT DISTINCT protocol, cell_id
+    FROM cells
+    WHERE list_contains($protocols, protocol)
+)
+SELECT DISTINCT
+    own.protocol,
+    protocols.protocol AS fixed_by,
+    protocols.margin,
+    protocols.margin_note
+FROM own
+JOIN cells AS holder USING (cell_id)
+JOIN protocols ON protocols.protocol = holder.protocol
+WHERE protocols.margin IS NOT NULL
+ORDER BY own.protocol, fixed_by

@@ -1,0 +1,1 @@
+"""Where a result comes from: protocol, data, code, environment; and how it is repeated."""

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from mpcs_bench.check.errors import CheckError
 from mpcs_bench.records.atomic_write import atomic_write_text
 
-FORMAT = 1
+FORMAT = 2
 Better = Literal["higher", "either"]
 
 
@@ -20,7 +20,7 @@ class _Record(BaseModel):
 
 
 class Provenance(_Record):
-    """When, from which code, and where: `environment` is that of `stages.environment`."""
+    """When, from which code, and where: `environment` is that of a result's manifest."""
 
     created: str
     environment: dict[str, Any]
@@ -37,7 +37,8 @@ class Reference(_Record):
 class StageRecord(_Record):
     """One stage: its key, what raises of versions it rests on, its digest, and what it cost.
 
-    `settings` names an entry of the observation's `settings`; `peak_bytes` is the most RAM its
+    `settings` names an entry of the observation's `settings`; `weights` is the SHA-256 of the file
+    of its initial weights, or what takes its place (`none`); `peak_bytes` is the most RAM its
     process had (0: not known); `upstream` the readable id of the stage before it.
     """
 
@@ -45,6 +46,7 @@ class StageRecord(_Record):
     key: str
     versions: dict[str, str]
     settings: str
+    weights: str
     digest: str
     seconds: float
     peak_bytes: int

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from mpcs_bench.check.baseline import Observation, StageRecord
 from mpcs_bench.check.items import Item
+from mpcs_bench.check.names import seeds_in
 from mpcs_bench.check.settings import differing
 
 SHOWN = 5
@@ -27,7 +28,9 @@ def compare_digests(
         )
         return
     if not shared:
-        yield Item("digest", "all", "notice", "the seeds are others than the baseline's")
+        same = seeds_in(before.stages) == seeds_in(after.stages)
+        why = "no stage has a counterpart" if same else "the seeds are others than the baseline's"
+        yield Item("digest", "all", "notice", why)
         return
     for kind, count in Counter(record.kind for record in shared.values()).items():
         names = [name for name, record in shared.items() if record.kind == kind]

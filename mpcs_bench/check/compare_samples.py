@@ -9,6 +9,7 @@ from mpcs_bench.check.blocked_permutation import Shift, blocked_shift
 from mpcs_bench.check.items import Item
 from mpcs_bench.stats import holm
 
+SHOWN = 5
 LOSS_BOUND = 0.5
 """A mean loss further than this part of the baseline's from it is no training noise."""
 
@@ -17,19 +18,27 @@ def compare_samples(before: Observation, after: Observation, false_alarms: float
     """Yield an item for each series of the baseline, with Holm's correction over all of them.
 
     The chance that any of them is a regression, where nothing has changed, is at most
-    `false_alarms`. A series without a counterpart is a regression too.
+    `false_alarms`, over baselines and runs. A series without a counterpart is a regression too,
+    and one that has lost values: of a seed of the baseline that was run again each is needed, of
+    other seeds as many.
     """
     new = {(series.subject, series.what): series for series in after.series}
+    run = {
+        (block, seed)
+        for series in after.series
+        for block, seeds in series.values.items()
+        for seed in seeds
+    }
     tested: list[tuple[Series, Shift]] = []
     for old in before.series:
         found = new.get((old.subject, old.what))
-        missing = sorted(set(old.values) - set(found.values)) if found else list(old.values)
-        if missing:
+        if missing := list(_missing(old, found, run)):
+            more = " ..." if len(missing) > SHOWN else ""
             yield Item(
                 "samples",
                 f"{old.subject}: {old.what}",
                 "regression",
-                f"no value for {', '.join(missing[:5])}",
+                "; ".join(missing[:SHOWN]) + more,
             )
         shift = found and blocked_shift(old.values, found.values, two_sided=old.better == "either")
         if shift:
@@ -40,6 +49,20 @@ def compare_samples(before: Observation, after: Observation, false_alarms: float
         yield _item(old, shift, p, false_alarms, len(tested))
         if old.what.startswith("last "):
             yield _bound(old, shift)
+
+
+def _missing(old: Series, found: Series | None, run: set[tuple[str, str]]) -> Iterator[str]:
+    """Yield what the baseline has values for and the run has none, block by block."""
+    for block, seeds in old.values.items():
+        mine = found.values.get(block, {}) if found else {}
+        if not mine:
+            yield f"no value for {block}"
+            continue
+        lost = [seed for seed in seeds if seed not in mine and (block, seed) in run]
+        if lost:
+            yield f"no value for {block}, {', '.join(lost)}"
+        elif len(mine) < len(seeds):
+            yield f"{block}: {len(mine)} values against {len(seeds)}"
 
 
 def _item(old: Series, shift: Shift, p: float, false_alarms: float, tests: int) -> Item:

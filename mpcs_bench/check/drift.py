@@ -18,8 +18,9 @@ class Drift:
 
     `equal` says that nothing does, bit for bit. `largest_logit` is the largest difference of one
     logit, `decisions` how many of `predictions` were decided otherwise, `metrics` the differences
-    (rerun less stored) of those that differ. `weights` says whether a pre-training's weights are
-    the same (None: it has none).
+    (rerun less stored) of those that differ, `metrics_alone` those that only one of the two has,
+    or has a number for. `weights` says whether a pre-training's weights are the same (None: it has
+    none).
     """
 
     equal: bool
@@ -27,6 +28,7 @@ class Drift:
     decisions: int
     largest_logit: float
     metrics: Mapping[str, float]
+    metrics_alone: tuple[str, ...]
     weights: bool | None
 
 
@@ -37,13 +39,22 @@ def drift(stored: Result, again: Result) -> Drift:
     alone = len(old.keys() ^ new.keys())
     largest = max((_distance(old[key][1], new[key][1]) for key in shared), default=0.0)
     decisions = sum(old[key][0] != new[key][0] for key in shared) + alone
+    metrics = [_metrics(result) for result in (stored, again)]
+    numbers = [{name for name in own if not np.isnan(own[name])} for own in metrics]
     files = (stored.manifest.files.get(WEIGHTS), again.manifest.files.get(WEIGHTS))
     return Drift(
         equal=result_digest(stored) == result_digest(again),
         predictions=len(old.keys() | new.keys()),
         decisions=decisions,
         largest_logit=largest,
-        metrics=_metrics(stored, again),
+        metrics={
+            name: metrics[1][name] - metrics[0][name]
+            for name in sorted(numbers[0] & numbers[1])
+            if metrics[0][name] != metrics[1][name]
+        },
+        metrics_alone=tuple(
+            sorted(metrics[0].keys() ^ metrics[1].keys() | numbers[0] ^ numbers[1])
+        ),
         weights=files[0] == files[1] if all(files) else None,
     )
 
@@ -61,22 +72,9 @@ def _distance(left: list[float], right: list[float]) -> float:
     return float(np.max(np.abs(np.subtract(left, right)), initial=0.0))
 
 
-def _metrics(stored: Result, again: Result) -> dict[str, float]:
-    old, new = (_named_metrics(result) for result in (stored, again))
-    return {
-        name: new[name] - old[name]
-        for name in sorted(old.keys() & new.keys())
-        if old[name] != new[name] and not np.isnan([old[name], new[name]]).all()
-    }
-
-
-def _named_metrics(result: Result) -> dict[str, float]:
+def _metrics(result: Result) -> dict[str, float]:
+    rows: list[dict[str, Any]] = result.metrics().to_pylist()
     return {
         f"{row['metric']} ({row['part']}, {row['test_magnification']}X)": row["value"]
-        for row in _rows(result)
+        for row in rows
     }
-
-
-def _rows(result: Result) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = result.metrics().to_pylist()
-    return rows

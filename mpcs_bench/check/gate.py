@@ -71,7 +71,11 @@ def refuse_failures(failures: Mapping[str, str]) -> None:
     """Raise StageError where a stage failed: a baseline must be whole."""
     if failures:
         name, text = next(iter(failures.items()))
-        raise StageError(f"{len(failures)} stages failed, so no baseline is stored. {name}: {text}")
+        count = f"{len(failures)} stage{'s' * (len(failures) != 1)}"
+        raise StageError(
+            f"{count} failed, so no baseline is stored. {name}: {text}",
+            hint="A baseline must be whole: mend what failed, then give --update again.",
+        )
 
 
 def fresh_workspace(workspace: Workspace) -> None:

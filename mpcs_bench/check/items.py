@@ -33,8 +33,8 @@ class Check:
     """A run held to its baseline.
 
     `differs` are the differences of the environments that equal digests rest on; where there are
-    none, and seeds are the same, digests were compared. `false_alarms` is the chance, stated for
-    the whole run, that tests of samples raise an alarm where nothing has changed.
+    none, and seeds are the same, digests were compared. `false_alarms` is the chance, over
+    baselines and runs, that any test of samples raises an alarm where nothing has changed.
     """
 
     protocol: str

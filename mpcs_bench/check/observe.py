@@ -16,6 +16,7 @@ from mpcs_bench.check.baseline import (
     StageRecord,
 )
 from mpcs_bench.check.digests import result_digest
+from mpcs_bench.check.names import PLACES, SEEDS, without
 from mpcs_bench.check.pairs_drawn import pairs_drawn
 from mpcs_bench.check.settings import plain, settings_of, versions_of, written
 from mpcs_bench.data.leakage import describe
@@ -27,7 +28,6 @@ from mpcs_bench.registry.registry import Registry
 
 LOSSES = ("contrastive_loss", "training_loss")
 LOWER_IS_BETTER = ("loss", "brier", "ece")
-_FREE = ("fold=", "seed=", "split-seed=", "replicate=")
 
 
 def observe(
@@ -61,6 +61,7 @@ def observe(
             key=stage.key,
             versions=versions_of(stage.job.hashed),
             settings=digest(resolved)[:12],
+            weights=str(stage.job.hashed["weights"]),
             digest=result_digest(result),
             seconds=float(result.manifest.timings["seconds"]),
             peak_bytes=int(peaks.get(stage.key, 0)),
@@ -72,7 +73,7 @@ def observe(
         written=written(plan.protocols[0]),
         provenance=Provenance(
             created=datetime.now(UTC).isoformat(timespec="seconds"),
-            environment=plain(environment | {"cpu": reference.cpu}),
+            environment=plain(environment),
         ),
         reference=reference,
         settings=settings,
@@ -83,6 +84,11 @@ def observe(
         stages=records,
         series=_series(plan, found),
     )
+
+
+def better(metric: str) -> Better:
+    """Return which way a metric is better: what measures errors may not move at all."""
+    return "either" if metric.endswith(LOWER_IS_BETTER) else "higher"
 
 
 def _names(stages: list[PlannedStage]) -> dict[str, str]:
@@ -113,7 +119,7 @@ def _pairs(
     """Seeds share their pairs here: one draw for each strategy, set of tissue and fold."""
     found: dict[str, dict[str, int]] = {}
     for stage in stages:
-        name = _without(stage.spec.symbolic, ("seed=", "replicate="))
+        name = without(stage.spec.symbolic, SEEDS)
         if stage.spec.kind == "pretrain" and name not in found:
             assert stage.job is not None
             found[name] = pairs_drawn(stage.job, workspace, registry)
@@ -153,20 +159,19 @@ def _values(
             continue
         assert item.key is not None
         axes, result = item.cell.axes, found[item.key]
-        subject = f"{item.cell.experiment}: {_without(item.cell.symbolic, _FREE)}"
+        subject = f"{item.cell.experiment}: {without(item.cell.symbolic, PLACES)}"
         cell = (f"split seed {axes.split_seed}, fold {axes.fold}", f"seed {axes.seed}")
         for row in result.metrics().to_pylist():
             if row["value"] == row["value"]:  # a metric that is not defined here is NaN
                 at = f", tested at {row['test_magnification']}X" * bool(row["test_magnification"])
-                loss = row["metric"].endswith(LOWER_IS_BETTER)
                 what = f"{row['metric']} ({row['part']}{at})"
-                yield subject, cell, what, "either" if loss else "higher", row["value"]
+                yield subject, cell, what, better(row["metric"]), row["value"]
         yield from ((subject, cell, *last) for last in _last_losses(result))
         for upstream in item.stages:
             if upstream in found and upstream not in done:
                 done.add(upstream)
                 before = found[upstream]
-                shared = _without(before.spec.symbolic, _FREE)
+                shared = without(before.spec.symbolic, PLACES)
                 yield from ((shared, cell, *last) for last in _last_losses(before))
 
 
@@ -176,7 +181,3 @@ def _last_losses(result: Result) -> Iterator[tuple[str, Better, float]]:
         curve = [(row["epoch"], row["value"]) for row in rows if row["name"] == name]
         if curve:
             yield f"last {name}", "either", max(curve)[1]
-
-
-def _without(symbolic: str, prefixes: tuple[str, ...]) -> str:
-    return "/".join(part for part in symbolic.split("/") if not part.startswith(prefixes))

@@ -32,7 +32,8 @@ def conditions(check: Check) -> list[str]:
         f"This run: commit {check.commit}.",
         promise,
         f"Where nothing has changed, the tests of samples raise an alarm in at most "
-        f"{check.false_alarms:.0%} of runs (Holm over all of them).",
+        f"{check.false_alarms:.0%} of pairs of a baseline and a run (Holm over all tests); one "
+        "baseline whose values happened to be high raises more.",
     ]
 
 

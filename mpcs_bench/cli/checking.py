@@ -30,7 +30,7 @@ def check(
             "--false-alarms",
             min=0.0001,
             max=0.5,
-            help="The chance of an alarm of the tests of samples, in a run that changes nothing.",
+            help="The chance of a false alarm of the tests of samples, over baselines and runs.",
         ),
     ] = 0.05,
     time_slack: Annotated[

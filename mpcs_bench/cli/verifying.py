@@ -54,8 +54,10 @@ def verify(
 
 
 def _show(found: Verification) -> None:
+    from mpcs_bench.report.numbers import counted
+
     print_table(
-        ["outcome", "stage", "logits", "decisions", "metrics", "why"],
+        ["outcome", "stage", "largest logit gap", "decided otherwise", "largest metric gap", "why"],
         [_row(stage) for stage in found.stages],
     )
     for text in dict.fromkeys(text for stage in found.stages for text in stage.differs):
@@ -63,8 +65,8 @@ def _show(found: Verification) -> None:
     equal = sum(stage.drift is not None and stage.drift.equal for stage in found.stages)
     broken = sum(stage.broken for stage in found.stages)
     say(
-        f"{len(found.stages)} stages of {found.stored_cells} stored cells looked at: {equal} equal "
-        f"bit for bit, {broken} drifted where equality was promised."
+        f"{counted(len(found.stages), 'stage')} of {counted(found.stored_cells, 'stored cell')} "
+        f"looked at: {equal} equal bit for bit, {broken} drifted where equality was promised."
     )
 
 
@@ -76,12 +78,14 @@ def _row(stage: Verified) -> tuple[object, ...]:
         return "equal", stage.symbolic, "0", f"0 of {drift.predictions}", "", ""
     largest = max(map(abs, drift.metrics.values()), default=0.0)
     why = "; ".join(stage.differs) or "the environment is the same"
-    weights = "other weights; " if drift.weights is False else ""
+    first = ["other weights"] if drift.weights is False else []
+    if drift.metrics_alone:
+        first.append(f"on one side only: {', '.join(drift.metrics_alone)}")
     return (
         "DRIFT" if stage.broken else "drift",
         stage.symbolic,
         f"{drift.largest_logit:.3g}",
         f"{drift.decisions} of {drift.predictions}",
         f"{largest:.3g}",
-        weights + why,
+        "; ".join((*first, why)),
     )

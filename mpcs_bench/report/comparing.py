@@ -17,7 +17,7 @@ from mpcs_bench.report.model import (
 from mpcs_bench.report.numbers import counted
 from mpcs_bench.report.pairing import Method, partners, refused, split_ratio
 from mpcs_bench.report.table import mean_over_columns
-from mpcs_bench.stats import corrected_resampled_t, holm, sign_flip
+from mpcs_bench.stats import corrected_resampled_t, holm, sign_flip, wilcoxon_signed_rank
 
 FoldOf = tuple[int, int]
 """Split seed and fold."""
@@ -61,11 +61,9 @@ def against(method: Method, nearest: Sequence[Method]) -> list[Comparison]:
     within = [columns.index(column) for column in averaged(columns)]
     by_column = [_compare(method, baseline, [i], column, tie) for i, column in enumerate(columns)]
     adjusted = holm([c.test.p if c.test else None for c in by_column])
-    by_fold = holm([c.by_fold.p if c.by_fold else None for c in by_column])
     overall = [_compare(method, baseline, within, None, tie)] if within else []
     return overall + [
-        replace(comparison, p_adjusted=p, by_fold_p_adjusted=q)
-        for comparison, p, q in zip(by_column, adjusted, by_fold, strict=True)
+        replace(comparison, p_adjusted=p) for comparison, p in zip(by_column, adjusted, strict=True)
     ]
 
 
@@ -99,6 +97,7 @@ def _compare(
         outcome,
         notes=notes,
         sign_flip=sign_flip(list(folds.values()), alpha=ALPHA, unit="fold"),
+        signed_rank=wilcoxon_signed_rank(list(folds.values()), alpha=ALPHA, unit="fold"),
     )
     ratios = {u: split_ratio(method, baseline, u, trains) for u in units}
     known = {unit: ratio for unit, ratio in ratios.items() if ratio is not None}
@@ -111,17 +110,14 @@ def _compare(
         outcome,
         folds=tuple(FoldDifference(*f, d, by_fold[f]) for f, d in folds.items()),
         test=corrected_resampled_t(
-            list(delta.values()),
-            list(known.values()),
+            list(folds.values()),
+            list(by_fold.values()),
             alpha=ALPHA,
-            unit="fold x seed" if repeated else "fold",
+            unit="fold, seeds averaged" if repeated else "fold",
         ),
-        by_fold=(
+        every_seed=(
             corrected_resampled_t(
-                list(folds.values()),
-                list(by_fold.values()),
-                alpha=ALPHA,
-                unit="fold, seeds averaged",
+                list(delta.values()), list(known.values()), alpha=ALPHA, unit="fold x seed"
             )
             if repeated
             else None

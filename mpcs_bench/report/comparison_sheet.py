@@ -6,31 +6,32 @@ from collections.abc import Sequence
 from itertools import groupby
 
 from mpcs_bench.report.accuracy_sheet import SELECTED_ON_TEST
-from mpcs_bench.report.model import ALPHA, Block, Comparison
+from mpcs_bench.report.model import Block, Comparison
 from mpcs_bench.report.numbers import MISSING, percent, points, probability
 from mpcs_bench.report.page import Cell, Line, Section, Sheet, Strip
-from mpcs_bench.stats import PairedT, SignFlip
+from mpcs_bench.report.smallest import OUT_OF_REACH, smallest_cell
+from mpcs_bench.stats import PairedT, holm
 
 HEADERS = (
     Cell("At"),
     Cell("Difference", "points"),
     Cell("95 % interval", "points"),
     Cell("p", "corrected t"),
-    Cell("p", "by fold"),
     Cell("p", "Holm"),
+    Cell("p", "every seed"),
     Cell("Detectable", "points"),
     Cell("p", "sign-flip"),
+    Cell("p", "Wilcoxon"),
     Cell("Smallest", "possible p"),
     Cell("Pairs"),
     Cell("Finding"),
 )
-BY_FOLD = HEADERS[4]
-LEAVE_OUT = ((6,), (9,), (4,), (7, 8))
+EVERY_SEED = HEADERS[5]
+LEAVE_OUT = ((8,), (6,), (10,), (5,), (7, 9))
 """Columns that a narrow terminal can do without, first first; no p without its smallest one."""
-
-OUT_OF_REACH = (
-    f"Where the smallest possible p of the sign-flip test is above {ALPHA}, that test could not "
-    "have shown any difference: out of reach."
+DECIDES_NOTHING = (
+    "“Every seed” is the p where each fold and seed counts as a value: it raises too many false "
+    "alarms, and decides nothing."
 )
 
 
@@ -40,11 +41,14 @@ def comparison_sheet(block: Block) -> Sheet | None:
         return None
     baselines = {comparison.baseline_name for comparison in block.comparisons}
     reach = _reach(block.comparisons)
-    repeated = any(comparison.by_fold for comparison in block.comparisons)
-    headers = tuple(h for h in HEADERS if repeated or h is not BY_FOLD)
+    repeated = any(comparison.every_seed for comparison in block.comparisons)
+    headers = tuple(h for h in HEADERS if repeated or h is not EVERY_SEED)
     marked = {row.key for row in block.rows if row.selected_on_test}
     sections = []
     notes = [SELECTED_ON_TEST] if marked else []
+    if repeated:
+        notes.append(DECIDES_NOTHING)
+    out_of_reach = False
     for (title, baseline), group in groupby(
         block.comparisons, key=lambda c: (c.candidate_name, c.baseline_name)
     ):
@@ -56,10 +60,12 @@ def comparison_sheet(block: Block) -> Sheet | None:
         if len(reasons) == 1 and (reason := reasons.pop()):
             sections.append(Section((), named, f"Not compared: {reason}."))
             continue
-        sections.append(Section(tuple(_line(c, headers, reach) for c in found), named))
+        smallest = [_smallest(c, p) for c, p in zip(found, _adjusted(found), strict=True)]
+        lines = (_line(c, p, headers, reach) for c, p in zip(found, smallest, strict=True))
+        sections.append(Section(tuple(lines), named))
         notes += _remarks(title, found)
-    flips = [c.sign_flip for c in block.comparisons if c.sign_flip]
-    if not all(flip.in_reach for flip in flips):
+        out_of_reach |= any("out of reach" in cell.detail for cell in smallest)
+    if out_of_reach:
         notes.append(OUT_OF_REACH)
     against = baselines.pop() if len(baselines) == 1 else "the baseline"
     return Sheet(
@@ -104,17 +110,19 @@ def _reach(comparisons: Sequence[Comparison]) -> float:
     return max(bounds, default=0.0)
 
 
-def _line(comparison: Comparison, headers: Sequence[Cell], reach: float) -> Line:
-    test, flip, by_fold = comparison.test, comparison.sign_flip, comparison.by_fold
+def _line(comparison: Comparison, smallest: Cell, headers: Sequence[Cell], reach: float) -> Line:
+    test, flip, ranks = comparison.test, comparison.sign_flip, comparison.signed_rank
+    every_seed = comparison.every_seed
     cells = (
         Cell(points(test.mean_difference if test else None)),
         _interval(test, reach),
         Cell(probability(test.p if test else None)),
-        Cell(probability(by_fold.p if by_fold else None)),
         Cell(probability(comparison.p_adjusted)),
+        Cell(probability(every_seed.p if every_seed else None)),
         Cell(percent(test.minimum_detectable if test else None)),
         Cell(probability(flip.p if flip else None)),
-        _smallest(flip),
+        Cell(probability(ranks.p if ranks else None)),
+        smallest,
         Cell(str(test.n) if test else MISSING),
         Cell(comparison.finding),
     )
@@ -130,7 +138,16 @@ def _interval(test: PairedT | None, reach: float) -> Cell:
     return Cell(f"{points(low)} to {points(high)}", strip=Strip(*places))
 
 
-def _smallest(flip: SignFlip | None) -> Cell:
+def _adjusted(comparisons: Sequence[Comparison]) -> list[float | None]:
+    """Return what Holm makes of the sign-flip's smallest p; None for the mean, which it spares."""
+    flips = [c.sign_flip if c.column is not None else None for c in comparisons]
+    return list(holm([flip.smallest_p if flip else None for flip in flips]))
+
+
+def _smallest(comparison: Comparison, adjusted: float | None) -> Cell:
+    """Return the smallest p of the sign-flip, which is the Wilcoxon test's too."""
+    flip = comparison.sign_flip
     if flip is None:
         return Cell(MISSING)
-    return Cell(probability(flip.smallest_p), "" if flip.in_reach else "out of reach")
+    least = flip.smallest_p if adjusted is None else adjusted
+    return smallest_cell(flip.smallest_p, adjusted, in_reach=least <= flip.alpha)

@@ -14,10 +14,12 @@ from mpcs_bench.stats import (
     FoldSummary,
     PairedT,
     PooledValue,
+    SignedRank,
     SignFlip,
 )
 
 ALPHA = 0.05
+DIRECTIONS = ("higher", "lower")
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,12 +135,13 @@ class FoldDifference(NamedTuple):
 class Comparison:
     """A method against the baseline, at one column or (`column` None) over all magnifications.
 
-    Differences are candidate minus baseline, as proportions. `test` counts every fold and seed;
-    `by_fold`, there only where a fold has several seeds, averages these first. `p_adjusted` is
-    Holm's over the columns of one method; None for the mean, which is a question of its own.
-    `refused` says why nothing was compared; then all tests are None. `folds` are the differences
-    behind the tests. `trained` has the tests for these trained models on new patients or images,
-    the deciding one first; where there are none, `not_asked` says why.
+    Differences are candidate minus baseline, as proportions. `test` decides over folds: the seeds
+    of a fold are averaged first. `every_seed`, there only where a fold has several, counts each of
+    them and decides nothing. `p_adjusted` is Holm's of `test` over the columns of one method; None
+    for the mean, which is a question of its own. `refused` says why nothing was compared; then all
+    tests are None. `folds` are the differences behind the tests. `trained` has the tests for these
+    trained models on new patients or images, the deciding one first; where there are none,
+    `not_asked` says why.
     """
 
     candidate: str
@@ -147,10 +150,10 @@ class Comparison:
     baseline_name: str
     column: Column | None
     test: PairedT | None = None
-    by_fold: PairedT | None = None
+    every_seed: PairedT | None = None
     sign_flip: SignFlip | None = None
+    signed_rank: SignedRank | None = None
     p_adjusted: float | None = None
-    by_fold_p_adjusted: float | None = None
     refused: str | None = None
     notes: tuple[str, ...] = ()
     folds: tuple[FoldDifference, ...] = ()
@@ -161,12 +164,13 @@ class Comparison:
     def finding(self) -> str:
         """Say what was found, and never more: a difference not shown may well be there.
 
-        Methods are higher or lower only where the trained models, if asked, say so too.
+        Methods are higher or lower only where the trained models say so too; where these could
+        not be asked, over folds only.
         """
         found = self.over_folds
-        if found not in ("higher", "lower") or self.of_trained in (found, "not asked"):
+        if found not in DIRECTIONS or self.of_trained == found:
             return found
-        return "not shown"
+        return f"{found} over folds only" if self.of_trained == "not asked" else "not shown"
 
     @property
     def of_trained(self) -> str:
@@ -187,17 +191,12 @@ class Comparison:
 
     @property
     def over_folds(self) -> str:
-        """Say what the tests over folds found."""
+        """Say what the deciding test over folds found."""
         if self.refused is not None or self.test is None:
             return "not compared"
         if self.test.p is None:
             return "equal" if abs(self.test.mean_difference) <= EQUAL_WITHIN else "no variance"
-        decisive = [self.test.p if self.p_adjusted is None else self.p_adjusted]
-        if self.by_fold is not None:
-            # Seeds of a fold share its split, so their number must not carry a finding alone.
-            p = self.by_fold.p if self.by_fold_p_adjusted is None else self.by_fold_p_adjusted
-            decisive.append(1.0 if p is None else p)
-        if max(decisive) > self.test.alpha:
+        if (self.test.p if self.p_adjusted is None else self.p_adjusted) > self.test.alpha:
             return "not shown"
         return "higher" if self.test.mean_difference > 0 else "lower"
 

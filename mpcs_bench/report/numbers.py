@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 MISSING = "–"
+_EXACT = 9
+"""Decimals of a percentage beyond which only the order of summation speaks: a value that lies half
+way between two printed ones is rounded alike, however it was computed."""
 
 
 def accuracy(mean: float, sd: float | None) -> str:
     """Return a proportion and its standard deviation in percent, as the paper does: 88.36±2.84."""
-    return f"{100 * mean:.2f}" if sd is None else f"{100 * mean:.2f}±{100 * sd:.2f}"
+    return percent(mean) if sd is None else f"{percent(mean)}±{percent(sd)}"
 
 
 def percent(value: float | None) -> str:
     """Return a proportion in percent with two decimals, or the sign for missing."""
-    return MISSING if value is None else f"{100 * value:.2f}"
+    return MISSING if value is None else f"{_hundredfold(value):.2f}"
 
 
 def points(value: float | None) -> str:
     """Return a difference of proportions in percentage points, with its sign."""
     if value is None:
         return MISSING
-    text = f"{100 * value:+.2f}"
+    text = f"{_hundredfold(value):+.2f}"
     return "0.00" if float(text) == 0 else text.replace("-", "−")
+
+
+def _hundredfold(value: float) -> float:
+    return round(100 * value, _EXACT)
 
 
 def probability(p: float | None) -> str:

@@ -2,40 +2,34 @@
 
 from __future__ import annotations
 
+from itertools import groupby
 from typing import Any
 
-from mpcs_bench.report.compare.folds import POSTERIOR, corrected_outcome, fold_outcomes
-from mpcs_bench.report.compare.outcome import Outcome
+from mpcs_bench.report.compare.folds import fold_outcomes
 from mpcs_bench.report.compare.rows import rows_of
-from mpcs_bench.report.model import Comparison, Report
+from mpcs_bench.report.model import Block, Report
 
 
 def comparison_rows(report: Report) -> list[dict[str, Any]]:
     """Return one row for each test that was made, in the columns of the view `comparison`.
 
-    As `compare.rows.rows_of`; the posterior, which takes a region of practical equivalence, is
-    left to `compare`.
+    As `compare` stores them, with its default region of practical equivalence.
     """
-    several = len({block.dataset for block in report.blocks}) > 1
-    return [
-        row
-        for block in report.blocks
-        for comparison in block.comparisons
-        for row in rows_of(
-            comparison,
-            _outcomes(comparison),
-            protocol=report.protocol,
-            baseline=comparison.baseline,
-            dataset=block.dataset if several else None,
-            metric=block.metric,
-            created=report.created,
-        )
-    ]
+    return [row for block in report.blocks for row in _block_rows(report, block)]
 
 
-def _outcomes(comparison: Comparison) -> list[Outcome]:
-    found = []
-    if comparison.by_fold is not None and comparison.test is not None:
-        found.append(corrected_outcome(comparison, comparison.test))
-    found += [o for o in fold_outcomes(comparison) if o.name != POSTERIOR]
-    return [*found, *comparison.trained]
+def _block_rows(report: Report, block: Block) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = []
+    for _, group in groupby(block.comparisons, key=lambda c: (c.candidate, c.baseline)):
+        comparisons = list(group)
+        for comparison, folds in zip(comparisons, fold_outcomes(comparisons), strict=True):
+            rows += rows_of(
+                comparison,
+                (*folds, *comparison.trained),
+                protocol=report.protocol,
+                baseline=comparison.baseline,
+                dataset=block.dataset,
+                metric=block.metric,
+                created=report.created,
+            )
+    return rows

@@ -120,7 +120,9 @@ def _provenance(origin: Provenance) -> Iterator[tuple[str, str]]:
         several = f" {number}" if len(origin.environments) > 1 else ""
         packages = []
         for name, value in environment.items():
-            if name.startswith("packages."):
+            if name == "cells":
+                yield f"Cells of environment{several}", value
+            elif name.startswith("packages."):
                 packages.append(f"{name.removeprefix('packages.')} {value}")
             else:
                 yield f"Environment{several}: {name}", value

@@ -7,15 +7,17 @@ import io
 from typing import Any
 
 from mpcs_bench.report.model import Block, Comparison, Report, Row
+from mpcs_bench.stats import paired_effect
 
 FIELDS = (
     "protocol", "scale", "dataset", "metric", "experiment", "label", "variant", "control",
     "selected_on_test", "train_magnification", "test_magnification", "values", "planned",
     "mean", "sd", "sd_of", "pooled", "pooled_n", "baseline", "difference", "interval_low",
-    "interval_high", "p", "p_holm", "p_seeds_averaged", "smallest_detectable", "sign_flip_p",
-    "sign_flip_smallest_p", "pairs", "trained_unit", "trained_n", "trained_difference",
-    "trained_interval_low", "trained_interval_high", "trained_p", "trained_p_holm",
-    "trained_smallest_p", "trained_finding", "finding", "refused",
+    "interval_high", "p", "p_holm", "p_every_seed", "smallest_detectable", "sign_flip_p",
+    "sign_flip_smallest_p", "wilcoxon_p", "pairs", "effect",
+    "trained_unit", "trained_n", "trained_difference", "trained_interval_low",
+    "trained_interval_high", "trained_p", "trained_p_holm", "trained_smallest_p",
+    "trained_effect", "trained_method", "trained_finding", "finding", "refused",
 )  # fmt: skip
 
 
@@ -23,7 +25,8 @@ def render_csv(report: Report) -> str:
     """Return accuracies and differences as proportions, unrounded; a missing value is empty.
 
     The lines with `test_magnification` 'mean' are the Mean column; `sd_of` names its standard
-    deviation.
+    deviation. `effect` is Cohen's d_z over folds, seeds averaged; `trained_effect` that over
+    patients or images, or McNemar's odds ratio, as `trained_method` says.
     """
     stream = io.StringIO()
     writer = csv.DictWriter(stream, FIELDS, restval="", lineterminator="\n")
@@ -104,12 +107,20 @@ def _compared(comparison: Comparison | None) -> dict[str, Any]:
             "p": _or_empty(test.p),
             "smallest_detectable": _or_empty(test.minimum_detectable),
             "pairs": test.n,
+            "effect": _or_empty(_effect(comparison)),
         }
-    if comparison.by_fold is not None:
-        line["p_seeds_averaged"] = _or_empty(comparison.by_fold.p)
+    if comparison.every_seed is not None:
+        line["p_every_seed"] = _or_empty(comparison.every_seed.p)
+    if (ranks := comparison.signed_rank) is not None:
+        line["wilcoxon_p"] = ranks.p
     if (flip := comparison.sign_flip) is not None:
         line |= {"sign_flip_p": flip.p, "sign_flip_smallest_p": flip.smallest_p}
     return line | _trained(comparison)
+
+
+def _effect(comparison: Comparison) -> float | None:
+    differences = [fold.difference for fold in comparison.folds]
+    return paired_effect(differences).d_z if len(differences) > 1 else None
 
 
 def _trained(comparison: Comparison) -> dict[str, Any]:
@@ -126,6 +137,8 @@ def _trained(comparison: Comparison) -> dict[str, Any]:
         "trained_p": _or_empty(test.p),
         "trained_p_holm": _or_empty(test.p_adjusted),
         "trained_smallest_p": _or_empty(test.smallest_p),
+        "trained_effect": _or_empty(test.effect),
+        "trained_method": test.method,
         "trained_finding": test.finding,
     }
 

@@ -10,6 +10,7 @@ from mpcs_bench.report.compare.remarks import merged
 from mpcs_bench.report.model import Block, Comparison
 from mpcs_bench.report.numbers import MISSING, plural, points, probability
 from mpcs_bench.report.page import Cell, Line, Section, Sheet
+from mpcs_bench.report.smallest import smallest_cell
 
 HEADERS = (
     Cell("At"),
@@ -75,7 +76,6 @@ def _line(comparison: Comparison) -> Line:
     if resampled is not None and resampled.interval is not None:
         low, high, _ = resampled.interval
         interval = f"{points(low)} to {points(high)}"
-    smallest = probability(test.smallest_p)
     return Line(
         _at(comparison),
         (
@@ -83,7 +83,7 @@ def _line(comparison: Comparison) -> Line:
             Cell(interval),
             Cell(probability(test.p)),
             Cell(probability(test.p_adjusted)),
-            Cell(smallest, "" if test.in_reach else "out of reach"),
+            smallest_cell(test.smallest_p, test.smallest_p_adjusted, in_reach=test.in_reach),
             Cell(str(test.n), plural(test.unit)),
             Cell(test.finding),
         ),

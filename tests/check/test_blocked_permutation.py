@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from itertools import combinations
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 from scipy.stats import binom
 
-from mpcs_bench.check.baseline import Series
 from mpcs_bench.check.blocked_permutation import Sample, blocked_shift
 from mpcs_bench.stats import holm
 
@@ -76,32 +77,53 @@ def test_many_values_are_drawn_and_reach_what_was_drawn() -> None:
     assert shift is not None and shift.p == shift.smallest_p == pytest.approx(1 / 100_000)
 
 
-def _clean(rng: np.random.Generator, folds: np.ndarray) -> list[Sample]:
-    """Four metrics that go together, as those of one run do."""
-    run = rng.normal(0, 0.03, (len(folds), 3))
-    return [
-        _sample(
-            [
-                [float(folds[i] + run[i, j] + rng.normal(0, 0.01)) for j in range(3)]
-                for i in range(len(folds))
-            ]
-        )
-        for _ in range(4)
+def _noise(rng: np.random.Generator, folds: int) -> Sample:
+    return _sample(rng.normal(0.8, 0.05, (folds, 3)).tolist())
+
+
+def _within(count: int, runs: int, rate: float) -> bool:
+    """Whether a rate gives such a count, but for one simulation in a thousand."""
+    low, high = binom.interval(0.999, runs, rate)
+    return bool(low <= count <= high)
+
+
+@pytest.mark.parametrize("two_sided", [False, True])
+def test_one_series_raises_as_many_false_alarms_as_stated(two_sided: bool) -> None:
+    """20 of the 400 divisions of two folds are as far out as p = 0.05: the rate is exact."""
+    rng = np.random.default_rng(1)
+    runs = 4000
+    shifts = [
+        blocked_shift(_noise(rng, 2), _noise(rng, 2), two_sided=two_sided) for _ in range(runs)
     ]
+    assert _within(sum(shift.p <= 0.05 for shift in shifts if shift), runs, 0.05)
 
 
-def test_simulated_clean_runs_raise_no_more_alarms_than_stated() -> None:
-    rng = np.random.default_rng(0)
-    runs, alarms = 400, 0
-    for _ in range(runs):
-        folds = rng.normal(0.8, 0.08, 3)
-        before, after = _clean(rng, folds), _clean(rng, folds)
-        shifts = [blocked_shift(b, a) for b, a in zip(before, after, strict=True)]
+def _alarms(pairs: Iterable[list[tuple[Sample, Sample]]]) -> int:
+    alarms = 0
+    for series in pairs:
+        shifts = [blocked_shift(before, after) for before, after in series]
         adjusted = holm([shift.p for shift in shifts if shift])
         alarms += min(p for p in adjusted if p is not None) <= 0.05
-    assert alarms <= binom.ppf(0.999, runs, 0.05)
+    return alarms
 
 
-def test_a_series_says_which_way_is_worse() -> None:
-    series = Series(subject="a", what="last loss", better="either", values={})
-    assert Series.model_validate_json(series.model_dump_json()) == series
+def test_four_independent_series_raise_as_many_together() -> None:
+    """Each is held to 5 of 400 divisions: 1 - (1 - 0.0125) ** 4."""
+    rng = np.random.default_rng(2)
+    pairs = ([(_noise(rng, 2), _noise(rng, 2)) for _ in range(4)] for _ in range(1500))
+    assert _within(_alarms(pairs), 1500, 1 - (1 - 0.0125) ** 4)
+
+
+def test_series_that_go_together_raise_fewer() -> None:
+    """Metrics of one run differ by little: about half as many alarms as of independent ones."""
+    rng = np.random.default_rng(0)
+
+    def metrics(folds: NDArray[np.float64]) -> list[Sample]:
+        run = folds[:, None] + rng.normal(0, 0.03, (folds.size, 3))
+        return [_sample((run + rng.normal(0, 0.01, run.shape)).tolist()) for _ in range(4)]
+
+    pairs = []
+    for _ in range(800):
+        folds = rng.normal(0.8, 0.08, 3)
+        pairs.append(list(zip(metrics(folds), metrics(folds), strict=True)))
+    assert _alarms(pairs) <= binom.ppf(0.999, 800, 0.025)

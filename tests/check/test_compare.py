@@ -16,21 +16,39 @@ from mpcs_bench.check.baseline import (
 from mpcs_bench.check.compare_cost import Slack
 from mpcs_bench.check.compare_structure import require_same_protocol
 from mpcs_bench.check.errors import CheckError
-from mpcs_bench.check.gate import hold
+from mpcs_bench.check.gate import hold, refuse_failures
 from mpcs_bench.check.items import Check
 from mpcs_bench.check.junit import write_junit
+from mpcs_bench.check.observe import better
 from mpcs_bench.check.summary import render_summary
-from mpcs_bench.errors import ExitCode
+from mpcs_bench.check.words import conditions
+from mpcs_bench.errors import ExitCode, StageError
 
 ENVIRONMENT: dict[str, Any] = {
     "device": "cpu",
     "threads": 1,
     "deterministic": True,
+    "python": "3.11.9",
     "processor": "a",
     "platform": "Linux-6.1-x86_64-with-glibc2.36",
-    "packages": {"torch": "2.14.1", "duckdb": "2.0.0"},
+    "packages": {
+        "torch": "2.14.1",
+        "torchvision": "0.29.0",
+        "timm": "1.0.20",
+        "numpy": "2.4.0",
+        "opencv-python-headless": "4.12.0",
+        "imagecodecs": "2026.1.1",
+        "scikit-learn": "1.8.0",
+        "duckdb": "2.0.0",
+    },
     "cpu": "AVX2",
+    "variables": {"OMP_NUM_THREADS": "1"},
 }
+
+
+def _environment(**changes: Any) -> dict[str, Any]:
+    packages = ENVIRONMENT["packages"] | changes.pop("packages", {})
+    return ENVIRONMENT | {"packages": packages} | changes
 
 
 def _observation(**changes: Any) -> Observation:
@@ -39,6 +57,7 @@ def _observation(**changes: Any) -> Observation:
         key="k",
         versions={"stage": "1"},
         settings="s",
+        weights="none",
         digest="d",
         seconds=2.0,
         peak_bytes=600,
@@ -61,13 +80,16 @@ def _observation(**changes: Any) -> Observation:
     return Observation.model_validate(base | changes)
 
 
+def _stage(**changes: Any) -> StageRecord:
+    return _observation().stages["a stage"].model_copy(update=changes)
+
+
 def _with_stage(**changes: Any) -> Observation:
-    stage = _observation().stages["a stage"].model_copy(update=changes)
-    return _observation(stages={"a stage": stage})
+    return _observation(stages={"a stage": _stage(**changes)})
 
 
 def _elsewhere(**changes: Any) -> Observation:
-    environment = ENVIRONMENT | {"packages": {"torch": "3.0"}}
+    environment = _environment(packages={"torch": "3.0"})
     return _observation(
         provenance=Provenance(created="2025-01-02", environment=environment), **changes
     )
@@ -117,10 +139,67 @@ def test_another_digest_is_a_regression_only_where_equality_is_promised() -> Non
 
 
 def test_a_package_that_only_stores_breaks_no_promise() -> None:
-    environment = ENVIRONMENT | {"packages": {"torch": "2.14.1", "duckdb": "3.0"}}
+    environment = _environment(packages={"duckdb": "3.0"})
     other = Provenance(created="x", environment=environment)
     after = _observation(provenance=other, stages=_with_stage(digest="e").stages)
     assert _rules(_hold(_observation(), after)) == {("digest", "finetune")}
+
+
+def test_a_key_that_differs_without_a_reason_is_a_regression() -> None:
+    """Otherwise a fault in making keys would switch off every digest."""
+    after = _with_stage(digest="e", key="other")
+    assert _rules(_hold(_observation(), after)) == {("structure", "keys")}
+    elsewhere = _elsewhere(stages=after.stages)
+    assert _rules(_hold(_observation(), elsewhere)) == {("structure", "keys")}
+
+
+def test_another_weight_file_is_told_as_such() -> None:
+    before = _with_stage(weights="a" * 64)
+    (item,) = _hold(before, _with_stage(weights="b" * 64, key="other", digest="e")).regressions
+    assert item.subject == "weights"
+    assert item.message == f"finetune: {'a' * 12} -> {'b' * 12}"
+
+
+@pytest.mark.parametrize(
+    "changes", [{"fingerprints": {"tissue": "g"}}, {"splits": {"tissue, split seed 0": "i"}}]
+)
+def test_other_data_and_splits_explain_another_key(changes: dict[str, Any]) -> None:
+    after = _observation(stages=_with_stage(key="other").stages, **changes)
+    assert ("structure", "keys") not in _rules(_hold(_observation(), after))
+
+
+def test_a_key_that_stands_on_another_one_is_explained_by_it() -> None:
+    def chain(first: dict[str, Any], second: dict[str, Any]) -> Observation:
+        stages = {"before": _stage(**first), "after": _stage(upstream="before", **second)}
+        return _observation(stages=stages)
+
+    before = chain({}, {})
+    raised = chain({"key": "x", "versions": {"stage": "2"}}, {"key": "y"})
+    assert _rules(_hold(before, raised)) == set()
+    (item,) = _hold(before, chain({"key": "x"}, {"key": "y"})).regressions
+    assert item.message == "before has another key, and what it is made from is the same"
+
+
+def _named(*names: str) -> Observation:
+    return _observation(stages={name: _stage() for name in names})
+
+
+def test_a_stage_that_is_gone_or_renamed_is_a_regression() -> None:
+    two = _named("a/fold=0/seed=0", "b/fold=0/seed=0")
+    (gone,) = _hold(two, _named("a/fold=0/seed=0")).regressions
+    assert (gone.subject, gone.message) == ("stages", "gone: b/fold=0/seed=0")
+    (renamed,) = _hold(two, _named("a/fold=0/seed=0", "c/fold=0/seed=0")).regressions
+    assert renamed.message == "gone: b/fold=0/seed=0; new: c/fold=0/seed=0"
+
+
+def test_other_seeds_are_other_stages_and_no_regression() -> None:
+    three = _named("a/fold=0/seed=0", "a/fold=1/seed=0", "b/fold=0/seed=0", "b/fold=1/seed=0")
+    other = _named("a/fold=0/seed=7", "a/fold=1/seed=7", "b/fold=0/seed=7", "b/fold=1/seed=7")
+    check = _hold(three, other)
+    assert check.regressions == ()
+    assert "the seeds are others than the baseline's" in [item.message for item in check.items]
+    fewer = _hold(three, _named("a/fold=0/seed=7", "a/fold=1/seed=7", "b/fold=0/seed=7"))
+    assert [item.message for item in fewer.regressions] == ["gone: b/fold=1"]
 
 
 def test_a_raised_version_announces_other_numbers() -> None:
@@ -150,6 +229,51 @@ def test_a_fold_that_is_missing_is_a_regression() -> None:
     del values["fold 2"]
     (item,) = _hold(_observation(), _elsewhere(series=(_series(values),))).regressions
     assert item.message == "no value for fold 2"
+
+
+BLOCKS = {f"fold {i}": {f"seed {j}": 0.9 + 0.01 * j for j in range(3)} for i in range(3)}
+
+
+def test_values_that_have_vanished_are_a_regression() -> None:
+    """NaN is no value: a metric that is defined for one seed of three has lost two thirds."""
+    left = {block: {"seed 2": seeds["seed 2"]} for block, seeds in BLOCKS.items()}
+    whole = _series(BLOCKS, what="image_f1 (test)")
+    before = _elsewhere(series=(_series(BLOCKS), whole))
+    (item,) = _hold(before, _elsewhere(series=(_series(left), whole))).regressions
+    assert item.message.startswith("no value for fold 0, seed 0, seed 1; no value for fold 1, ")
+    (alone,) = _hold(_observation(), _elsewhere(series=(_series(left),))).regressions
+    assert alone.message.startswith("fold 0: 1 values against 3; ")
+
+
+def test_of_other_seeds_as_many_values_are_needed() -> None:
+    other = {block: {f"seed {j}": 0.91 for j in (7, 8, 9)} for block in BLOCKS}
+    assert _hold(_observation(), _elsewhere(series=(_series(other),))).regressions == ()
+    del other["fold 1"]["seed 8"]
+    (item,) = _hold(_observation(), _elsewhere(series=(_series(other),))).regressions
+    assert item.message == "fold 1: 2 values against 3"
+
+
+def test_a_value_that_was_not_there_before_is_not_asked_for() -> None:
+    fewer = {"fold 0": {"seed 0": 0.9}}
+    before = _elsewhere(series=(_series(fewer),))
+    assert _hold(before, _elsewhere(series=(_series(BLOCKS),))).regressions == ()
+
+
+def test_what_measures_errors_may_move_neither_way() -> None:
+    metrics = ("image_accuracy", "image_loss", "image_brier", "image_ece", "image_auc")
+    assert [better(name) for name in metrics] == ["higher", "either", "either", "either", "higher"]
+
+
+def test_the_rate_of_false_alarms_is_said_to_be_over_baselines_too() -> None:
+    said = " ".join(conditions(_hold(_observation(), _observation())))
+    assert "5% of pairs of a baseline and a run" in said
+    assert "one baseline whose values happened to be high raises more" in said
+
+
+def test_a_baseline_is_not_stored_where_a_stage_failed() -> None:
+    with pytest.raises(StageError, match="1 stage failed") as caught:
+        refuse_failures({"a stage": "NaN"})
+    assert caught.value.hint
 
 
 def test_a_loss_far_off_is_caught_where_the_test_is_out_of_reach() -> None:

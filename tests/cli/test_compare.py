@@ -11,9 +11,11 @@ import pytest
 
 Bench = Callable[..., Any]
 COLUMNS = (
-    *("protocol", "baseline", "candidate", "metric", "magnification", "question", "unit"),
+    *("protocol", "baseline", "candidate", "metric", "dataset", "magnification", "question"),
+    "unit",
     *("method", "n", "mean_difference", "interval_low", "interval_high", "statistic", "p"),
-    *("p_adjusted", "smallest_p", "effect", "details", "note", "computed_at"),
+    *("p_adjusted", "smallest_p", "smallest_p_adjusted", "effect", "details", "note"),
+    "computed_at",
 )
 
 

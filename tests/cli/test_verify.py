@@ -79,6 +79,9 @@ def test_drift_is_measured_and_broken_promises_are_told_from_others(
         field = table.schema.field(name)
         table = table.set_column(place, field, pa.array(values, field.type))
     pq.write_table(table, path)
+    manifest = json.loads((cell / "manifest.json").read_text())
+    manifest["sizes"][path.name] = path.stat().st_size
+    (cell / "manifest.json").write_text(json.dumps(manifest))
 
     done = bench("verify", "--json")
     assert done.code == 3, done.err
@@ -87,12 +90,13 @@ def test_drift_is_measured_and_broken_promises_are_told_from_others(
     assert stage["drift"]["decisions"] == 1
     assert abs(stage["drift"]["largest_logit"] - 0.5) < 1e-3
 
-    manifest = json.loads((cell / "manifest.json").read_text())
-    manifest["environment"]["packages"]["torch"] = "1.0"
+    manifest["environment"]["installed"]["torch"] = "1.0"
     (cell / "manifest.json").write_text(json.dumps(manifest))
-    other = bench("verify")
+    other = bench("verify", env={"ATEN_CPU_CAPABILITY": "default"})
     assert other.code == 0, other.err
     assert "Equality is not promised here: torch 1.0 -> " in other.err
+    kernels = manifest["environment"]["cpu"]
+    assert kernels == "DEFAULT" or f"CPU kernels {kernels} -> DEFAULT" in other.err
 
 
 def test_what_cannot_be_run_again_says_why(bench: Bench, ran: Path, tmp_path: Path) -> None:

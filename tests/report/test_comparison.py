@@ -106,7 +106,7 @@ def test_seeds_of_one_split_alone_are_not_compared_and_their_means_stay(bench):
         "one split: seeds measure training noise, not the difference between methods on new "
         "patients"
     )
-    assert (comparison.finding, comparison.test, comparison.by_fold, comparison.sign_flip) == (
+    assert (comparison.finding, comparison.test, comparison.every_seed, comparison.sign_flip) == (
         "not compared", None, None, None,
     )  # fmt: skip
     means = [row.entries[0].summary.mean for row in report.blocks[0].rows]
@@ -120,14 +120,15 @@ def test_the_same_fold_of_two_split_seeds_is_two_splits(bench):
     assert only(bench.report()).refused is None
 
 
-def test_seeds_count_as_values_and_are_averaged_for_the_tests_beside(bench):
+def test_seeds_are_averaged_and_counted_as_values_beside(bench):
     for seed in range(3):
         bench.folds("base", BASE, seed=seed)
         bench.folds("new", [value + 0.001 * seed for value in NEW], seed=seed)
     comparison = only(bench.report())
-    assert (comparison.test.n, comparison.test.unit) == (15, "fold x seed")
-    assert (comparison.by_fold.n, comparison.by_fold.unit) == (5, "fold, seeds averaged")
-    assert (comparison.sign_flip.n, comparison.sign_flip.smallest_p) == (5, 0.0625)
+    assert (comparison.test.n, comparison.test.unit) == (5, "fold, seeds averaged")
+    assert (comparison.every_seed.n, comparison.every_seed.unit) == (15, "fold x seed")
+    for beside in (comparison.sign_flip, comparison.signed_rank):
+        assert (beside.n, beside.unit, beside.smallest_p) == (5, "fold", 0.0625)
 
 
 def test_seeds_alone_do_not_carry_a_finding(bench):
@@ -137,15 +138,15 @@ def test_seeds_alone_do_not_carry_a_finding(bench):
         bench.folds("base", BASE, seed=seed)
         bench.folds("new", new, seed=seed)
     comparison = only(bench.report())
-    assert comparison.test.p < 0.05 < comparison.by_fold.p
+    assert comparison.every_seed.p < 0.05 < comparison.test.p
     assert comparison.finding == "not shown"
 
 
 @pytest.mark.parametrize(
     ("new", "finding"),
     [
-        (NEW, "higher"),
-        ([b - d for b, d in zip(BASE, DIFFERENCES, strict=True)], "lower"),
+        (NEW, "higher over folds only"),
+        ([b - d for b, d in zip(BASE, DIFFERENCES, strict=True)], "lower over folds only"),
         ([0.90, 0.88, 0.93, 0.89, 0.92], "not shown"),
         (BASE, "equal"),
         ([b + 0.01 for b in BASE], "no variance"),
@@ -167,11 +168,26 @@ def test_out_of_reach_is_said_and_not_significant_never_is(bench):
     assert "out of reach" in render_html(report)
 
 
+def smallest(bench):
+    """The cells of the smallest possible p, and whether the notes speak of reach."""
+    sheet = present(bench.report()).chapters[0].comparison
+    place = [header.text for header in sheet.headers].index("Smallest") - 1
+    cells = [line.cells[place] for section in sheet.sections for line in section.lines]
+    return [cell.detail for cell in cells], any("out of reach" in note for note in sheet.notes)
+
+
 def test_six_folds_are_not_called_out_of_reach(bench):
     bench.folds("base", [*BASE, 0.90])
     bench.folds("new", [*NEW, 0.95])
-    sheet = present(bench.report()).chapters[0].comparison
-    assert not any("out of reach" in note for note in sheet.notes)
+    assert smallest(bench) == ([""], False)
+
+
+def test_six_folds_at_four_magnifications_are_where_holm_applies(bench):
+    """2 / 2^6 = 0.03125 for the mean; for each of four magnifications 0.125."""
+    for magnification in (40, 100, 200, 400):
+        bench.folds("base", [*BASE, 0.90], magnification=magnification)
+        bench.folds("new", [*NEW, 0.95], magnification=magnification)
+    assert smallest(bench) == (["", *["Holm 0.1250, out of reach"] * 4], True)
 
 
 def test_controls_are_never_compared(bench):
@@ -229,8 +245,13 @@ def test_rows_for_the_store_hold_every_test_with_its_reach(bench):
     rows = [r for r in comparison_rows(bench.report()) if r["candidate"] == "new"]
     at_40 = {r["unit"]: r for r in rows if r["magnification"] == 40}
     assert set(at_40) == {"fold x seed", "fold, seeds averaged", "fold"}
-    assert at_40["fold"]["smallest_p"] == 0.0625
+    assert (at_40["fold"]["smallest_p"], at_40["fold"]["smallest_p_adjusted"]) == (0.0625, 0.125)
     assert at_40["fold x seed"]["n"] == 10
+    assert "decides nothing" in at_40["fold x seed"]["note"]
+    assert at_40["fold, seeds averaged"]["note"] is None
+    of_folds = {r["method"] for r in rows if r["unit"] == "fold" and r["magnification"] == 40}
+    assert of_folds == {"sign-flip permutation", "Wilcoxon signed rank"}
+    assert {r["dataset"] for r in rows} == {"tissue"}
     assert {r["unit"] for r in rows if r["magnification"] == 0} == {
         f"{unit}, mean over magnifications" for unit in at_40
     }

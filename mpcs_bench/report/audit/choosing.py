@@ -17,12 +17,14 @@ from mpcs_bench.report.published.read import PAPER
 def publications(reference: str | Path | None = None) -> list[Publication]:
     """Return all publications there are; or one by its id; or those of a folder.
 
-    A folder is one publication's or holds several. Raises PublishedError where there is no such
-    publication, or one cannot be read.
+    A folder is one publication's or holds several; a file stands for its folder. Raises
+    PublishedError where there is no such publication, or one cannot be read.
     """
     if reference is None:
         return [read_published(folder) for folder in published_folders()]
     place = Path(reference)
+    if place.is_file():  # one of a publication's own files
+        place = place.absolute().parent
     if place.is_dir():
         return [read_published(folder) for folder in _inside(place)]
     known = {folder.name: folder for folder in published_folders()}

@@ -93,8 +93,9 @@ def _of_cell(cell: PublishedCell, printed: Exact, items: TestItems) -> Finding |
     if any(occurs((total,), printed, scale) for total in pooled):
         text = f"No {grid} rounds to it; a share of all {pooled[0]} items does."
         return on_cell(cell, GRIM, "notice", near, text, printed=str(printed))
-    text = f"No {grid} rounds to it, nor is one cut off to it. {items.reason}"
-    return on_cell(cell, GRIM, "error", near, text, printed=str(printed))
+    text = f"No {grid} rounds to it, nor is one cut off to it."
+    why = (items.reason,)
+    return on_cell(cell, GRIM, "error", near, text, printed=str(printed), details=why)
 
 
 def _nearest(options: Sequence[Sequence[int]], printed: Exact, scale: int) -> str:

@@ -79,8 +79,7 @@ def _value(claim: Claim, found: tuple[Difference, ...]) -> Finding | None:
     if len(inside) == len(found):
         return None
     lines = _lines(found, band)
-    tally = f"{len(inside)} of {counted(len(found), 'printed difference')}"
-    tally += f" lie in {band}" if len(inside) != 1 else f" lies in {band}"
+    tally = _tally(inside, found, band)
     if near:
         tally += f", {len(near)} more if the cells were rounded favourably"
     whole, nearly = _holding(readings(found), lambda r: [band.match(e) for e in r.differences])
@@ -102,6 +101,13 @@ def _value(claim: Claim, found: tuple[Difference, ...]) -> Finding | None:
     )
 
 
+def _tally(inside: Sequence[Difference], found: Sequence[Difference], band: Band) -> str:
+    one = len(inside) == 1 or len(found) == 1
+    single = band.low == band.high
+    verb = {True: ("are", "is"), False: ("lie in", "lies in")}[single][one]
+    return f"{len(inside)} of {counted(len(found), 'printed difference')} {verb} {band}"
+
+
 def _range(claim: Claim, found: tuple[Difference, ...]) -> Finding | None:
     """Judge 'by so much to so much'."""
     numbers = claim.claimed
@@ -109,7 +115,7 @@ def _range(claim: Claim, found: tuple[Difference, ...]) -> Finding | None:
     assert numbers.high is not None
     band = Band(claimed(claim, numbers.low), claimed(claim, numbers.high))
     inside = [each for each in found if band.match(each) == "exact"]
-    tally = f"{len(inside)} of {counted(len(found), 'printed difference')} lie in {band}"
+    tally = _tally(inside, found, band)
     if max(each.decimals for each in found) > band.low.decimals:
         tally += ", rounded to the decimals of the claim"
     if claim.quantifier == "some":

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from mpcs_bench.report.audit.findings import Finding, Outcome, Rule, Skipped, on_cell
 from mpcs_bench.report.published.records import Publication, PublishedCell
 
 CITATIONS = "citations"
 EXPERIMENTS = "experiments"
-_RANGE = re.compile(
-    r"\b(exp)\w*[-. ]?(\d+)(?:\s*(?:to|–|-|~)\s*(?:exp\w*[-. ]?)?(\d+))?", re.IGNORECASE
-)
+_RANGE = r"\b{stem}\w*[-. ]?(\d+)(?:\s*(?:to|–|-|~)\s*(?:{stem}\w*[-. ]?)?(\d+))?"
+"""`Exp-3`, `experiments 1 to 4`: a word that begins as the names of a series do, and numbers."""
 _NUMBERED = re.compile(r"(?P<series>.*?)(?P<number>\d+)")
 
 
@@ -48,11 +48,13 @@ def check_citations(publication: Publication) -> Outcome:
 def check_experiments(publication: Publication) -> Outcome:
     """Hold the experiments that captions and quotes name to those that the tables print.
 
-    Numbers that are missing in a series are told, too.
+    How a text names them is learnt from the tables: `exp-3` is of the series `exp-`. Numbers that
+    are missing in a series are told, too.
     """
     printed = {cell.experiment for cell in publication.cells() if cell.experiment is not None}
     if not printed:
         return Outcome((), (Skipped(EXPERIMENTS, "all cells", "no cell names an experiment"),), 0)
+    series = _series(printed)
     findings: list[Finding] = []
     texts = [
         *((table.caption, table.id, None) for table in publication.tables.values()),
@@ -60,11 +62,11 @@ def check_experiments(publication: Publication) -> Outcome:
     ]
     named = 0
     for text, table, claim in texts:
-        for match in _RANGE.finditer(text):
-            low, high = int(match[2]), int(match[3] or match[2])
-            wanted = [f"exp-{number}" for number in range(low, high + 1)]
+        for name, match in _named(text, series):
+            low, high = int(match[1]), int(match[2] or match[1])
+            wanted = range(low, high + 1)
             named += len(wanted)
-            lacking = [name for name in wanted if name not in printed]
+            lacking = [f"{name}{number}" for number in wanted if number not in series[name]]
             if lacking:
                 findings.append(
                     Finding(
@@ -78,16 +80,30 @@ def check_experiments(publication: Publication) -> Outcome:
                         claim=claim,
                     )
                 )
-    findings += _gaps(printed)
+    findings += _gaps(series)
     return Outcome(tuple(findings), (), len(printed) + named)
 
 
-def _gaps(printed: set[str]) -> list[Finding]:
+def _series(printed: set[str]) -> dict[str, set[int]]:
+    """Return the numbers of each series of names: `exp-1` and `exp-2` are 1 and 2 of `exp-`."""
     series: dict[str, set[int]] = {}
-    for name in printed:
+    for name in sorted(printed):
         match = _NUMBERED.fullmatch(name)
         if match is not None:
             series.setdefault(match["series"], set()).add(int(match["number"]))
+    return series
+
+
+def _named(text: str, series: dict[str, set[int]]) -> Iterator[tuple[str, re.Match[str]]]:
+    """Yield what names experiments in a text, each with its series."""
+    for name in series:
+        stem = name.rstrip("-_. ")
+        if stem:
+            pattern = _RANGE.format(stem=re.escape(stem))
+            yield from ((name, match) for match in re.finditer(pattern, text, re.IGNORECASE))
+
+
+def _gaps(series: dict[str, set[int]]) -> list[Finding]:
     found = []
     for name, numbers in sorted(series.items()):
         gaps = [n for n in range(min(numbers), max(numbers)) if n not in numbers]

@@ -27,7 +27,7 @@ from mpcs_bench.report.audit.findings import (
 from mpcs_bench.report.published.records import Claim, Publication
 
 ORDERINGS = "claimed-orderings"
-KINDS = ("ordering", "outperforms", "equality")
+KINDS = ("ordering", "outperforms", "equality", "reaches")
 SAYS_ALL = re.compile(r"\b(all|each|every|both|always|consistently)\b", re.IGNORECASE)
 """Words that speak of every cell; a claim with one of them does not hold by one reading alone."""
 
@@ -45,7 +45,8 @@ def check_orderings(publication: Publication) -> Outcome:
             findings.append(unsettled(claim, ORDERINGS, why))
             continue
         checked += 1
-        finding = _reaches(claim, found) if claim.kind == "equality" else _above(claim, found)
+        reached = claim.kind in ("equality", "reaches")
+        finding = _reaches(claim, found) if reached else _above(claim, found)
         if finding is not None:
             findings.append(finding)
     return Outcome(tuple(findings), (), checked)

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import combinations
 
-from scipy import stats
-
-from mpcs_bench.report.audit.exact import exact_mean, exact_sd
+from mpcs_bench.report.audit.exact import Exact, exact_mean, exact_sd
 from mpcs_bench.report.audit.findings import Finding, Outcome, Rule, Skipped, counted
+from mpcs_bench.report.audit.repeats_model import DRAWS, Placed, repeats
 from mpcs_bench.report.published.records import Publication, PublishedCell
 
 REPEATS = "repeats"
@@ -25,21 +23,16 @@ MODEL = (
 
 @dataclass(frozen=True, slots=True)
 class _Value:
-    """A printed value, and the span that the model lets it fall in, in steps of its grid."""
+    """A printed value, its deviation if any, and where the model lets it fall."""
 
     cell: PublishedCell
-    key: tuple[Fraction, ...]
-    low: Fraction
-    high: Fraction
-    step: Fraction
-
-    @property
-    def places(self) -> Fraction:
-        return (self.high - self.low) / self.step + 1
+    mean: Exact
+    sd: Exact | None
+    placed: Placed
 
 
 def check_repeats(publication: Publication) -> Outcome:
-    """Count equal means in cells of different facts, table by table and between tables.
+    """Count the means that come again in cells of other facts, table by table and between tables.
 
     Mean columns (they follow from their row) and others' values are left out.
     """
@@ -50,68 +43,87 @@ def check_repeats(publication: Publication) -> Outcome:
     ]
     findings: list[Finding] = []
     skipped: list[Skipped] = []
-    values = [value for cell in own if (value := _placed(cell, own, publication)) is not None]
+    values = [value for cell in own if (value := _value(cell, own, publication)) is not None]
     for table in publication.tables:
         inside = [value for value in values if value.cell.table == table]
         if len(inside) < 3:
             if any(cell.mean is not None for cell in publication.tables[table].cells):
                 skipped.append(Skipped(REPEATS, table, "fewer than 3 values of its own"))
             continue
-        findings += _judged(inside, table, lambda one, other: True)
-    findings += _judged(values, None, lambda one, other: one.cell.table != other.cell.table)
+        findings += _judged(inside, table)
+    findings += _judged(values, None)
     return Outcome(tuple(findings), tuple(skipped), len(values))
 
 
-def _judged(
-    values: Sequence[_Value], table: str | None, asked: Callable[[_Value, _Value], bool]
-) -> list[Finding]:
-    """Return a notice where there are more equal pairs than the model expects."""
-    pairs = [
+def _judged(values: Sequence[_Value], table: str | None) -> list[Finding]:
+    """Return a notice for each unit in which more means repeat than the model expects."""
+    units = dict.fromkeys(value.cell.unit for value in values)
+    found = (_of_unit([v for v in values if v.cell.unit == unit], table) for unit in units)
+    return [finding for finding in found if finding is not None]
+
+
+def _of_unit(values: Sequence[_Value], table: str | None) -> Finding | None:
+    equal = [
         (one, other)
         for one, other in combinations(values, 2)
-        if asked(one, other)
-        and one.cell.unit == other.cell.unit
+        if one.mean.value == other.mean.value
         and one.cell.facts() != other.cell.facts()
+        and (table is not None or one.cell.table != other.cell.table)
     ]
-    expected = math.fsum(_chance(one, other) for one, other in pairs)
-    equal = [(one, other) for one, other in pairs if one.key[0] == other.key[0]]
-    if not equal or float(stats.poisson.sf(len(equal) - 1, expected)) >= RARE:
-        return []
-    whole = [(one, other) for one, other in equal if len(one.key) > 1 and one.key == other.key]
+    if not equal:
+        return None
+    model = repeats([value.placed for value in values], between=table is None)
+    if model.p >= RARE:
+        return None
+    alike = sum(one.sd is not None and one.sd == other.sd for one, other in equal)
+    also = f", {alike} of them with the same deviation" if alike else ""
+    coarse = "none up to 100 times as coarse" if model.grid is None else f"one of {model.grid:g}"
+    share = _share(model.p)
+    means = counted(len({one.mean.value for one, _ in equal}), "mean")
+    pairs = f"{counted(len(equal), 'equal pair')}{also}"
+    where = f"Repeated between tables: {means} ({pairs})."
+    if table is not None:
+        beyond = counted(model.found, "cell")
+        where = f"Repeated in its cells: {means}, by {beyond} beyond the first ({pairs})."
+    return Finding(
+        rule=REPEATS,
+        severity="notice",
+        printed=f"{counted(model.found, 'repeated mean')}",
+        recomputed=f"{model.expected:.1f} expected",
+        explanation=f"{where} So many or more come in {share} of {DRAWS:,} drawn from the "
+        f"model, on a grid of {_finest(values):g}; so many are to be expected on {coarse}. {MODEL}",
+        table=table,
+        details=tuple(_lines(equal)),
+    )
+
+
+def _share(p: float) -> str:
+    """Return how many of the drawn tables p counts; the printed one counts in p as well."""
+    return f"{round(p * (DRAWS + 1)) - 1:,}" if p > 1 / DRAWS else "none"
+
+
+def _finest(values: Iterable[_Value]) -> float:
+    return min(float(value.placed.step) for value in values)
+
+
+def _lines(equal: Iterable[tuple[_Value, _Value]]) -> list[str]:
     groups: dict[Fraction, dict[str, PublishedCell]] = {}
+    shown: dict[Fraction, str] = {}
     for pair in equal:
         for value in pair:
-            groups.setdefault(value.key[0], {})[value.cell.name] = value.cell
-    lines = [
-        f"{exact_mean(next(iter(cells.values())))}: "
-        + ", ".join(f"{name} ({cell.printed.strip()})" for name, cell in cells.items())
-        for cells in sorted(groups.values(), key=len, reverse=True)
-    ]
-    chance = float(stats.poisson.sf(len(equal) - 1, expected))
-    said = "below 0.0001" if chance < 1e-4 else f"{chance:.2g}"
-    also = f"; {len(whole)} of them with the same deviation" if whole else ""
-    finest = min(float(value.step) for value in values)
-    grid = f"As many would be expected on a grid of about {finest * len(equal) / expected:.2g}."
-    where = "Between tables" if table is None else "In its cells"
+            groups.setdefault(value.mean.value, {})[value.cell.name] = value.cell
+            shown.setdefault(value.mean.value, str(value.mean))
     return [
-        Finding(
-            rule=REPEATS,
-            severity="notice",
-            printed=f"{counted(len(equal), 'equal pair')} of means",
-            recomputed=f"{expected:.1f} expected",
-            explanation=f"{where} {counted(len(groups), 'mean')} come more than once, in "
-            f"{counted(len(equal), 'pair')} of {len(pairs)}{also}; so many or more have a "
-            f"probability of {said}. {grid} {MODEL}",
-            table=table,
-            details=tuple(lines),
-        )
+        f"{shown[mean]}: "
+        + ", ".join(f"{name} ({cell.printed.strip()})" for name, cell in cells.items())
+        for mean, cells in sorted(groups.items(), key=lambda item: len(item[1]), reverse=True)
     ]
 
 
-def _placed(
+def _value(
     cell: PublishedCell, own: Sequence[PublishedCell], publication: Publication
 ) -> _Value | None:
-    mean, sd = exact_mean(cell), exact_sd(cell)
+    mean = exact_mean(cell)
     if mean is None:
         return None
     spans = []
@@ -134,18 +146,8 @@ def _placed(
     if items is not None and items.sizes:
         grid = max(Fraction(cell.scale, sum(sizes)) for sizes in items.sizes)
         step = max(step, grid)
-    key = (mean.value,) if sd is None else (mean.value, sd.value)
-    return _Value(cell, key, low, high, step)
-
-
-def _chance(one: _Value, other: _Value) -> float:
-    """Return the model's probability that two values are equal."""
-    low, high = max(one.low, other.low), min(one.high, other.high)
-    if high < low:
-        return 0.0
-    step = max(one.step, other.step)
-    shared = (high - low) / step + 1
-    return min(1.0, float(shared / (one.places * other.places)))
+    placed = Placed(cell.facts(), cell.table, mean.value, low, high, step, mean.decimals)
+    return _Value(cell, mean, exact_sd(cell), placed)
 
 
 RULES = (Rule(REPEATS, "Do values repeat more often than chance explains?", check_repeats),)

@@ -15,6 +15,7 @@ from mpcs_bench.report.audit.findings import (
     Outcome,
     Rule,
     Skipped,
+    counted,
     on_claim,
     unsettled,
 )
@@ -166,14 +167,17 @@ def _of_claim(claim: Claim, bound: float, every: list[PairReach]) -> list[Findin
 def _out_of_reach(
     claim: Claim, bound: float, title: str, known: list[PairReach], out: list[PairReach]
 ) -> Finding:
-    many = f"all {len(out)}" if len(out) == len(known) else f"{len(out)} of the {len(known)}"
+    pairs = counted(len(known), "claimed pair")
+    many = f"{len(out)} of {pairs}"
+    if len(out) == len(known):
+        many = {1: "the one claimed pair", 2: "both claimed pairs"}.get(len(out), f"all {pairs}")
     every = " It would have to come out at every magnification." if EACH in title else ""
     return on_claim(
         claim,
         SIGNIFICANCE,
         "out-of-reach",
         f"smallest p {_range(out)}",
-        f"{title}: a two-sided p < {bound:g} is out of reach for {many} claimed pairs.{every} "
+        f"{title}: a two-sided p < {bound:g} is out of reach for {many}.{every} "
         "Which test the text used is not stored with the claim.",
         details=tuple(_line(one) for one in known),
     )

@@ -6,13 +6,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from mpcs_bench.report.compare.answers import AnswerBook
-from mpcs_bench.report.compare.outcome import Outcome
+from mpcs_bench.report.compare.outcome import with_holm
 from mpcs_bench.report.compare.paired_items import PairedItems, pair_items
 from mpcs_bench.report.compare.trained import trained_outcomes
 from mpcs_bench.report.model import Column, Comparison, Metric, averaged
 from mpcs_bench.report.pairing import Method
 from mpcs_bench.report.table import mean_over_columns
-from mpcs_bench.stats import holm
 
 ASKED = ("image_accuracy", "patient_accuracy", "patch_accuracy")
 """Metrics that are an average over items."""
@@ -33,21 +32,24 @@ def ask_trained(
 
     What was refused stays so: incomparable is incomparable for this question too.
     """
-    asked = [_ask(c, method, baseline, metric, book, patients=patients) for c in comparisons]
+    of_family = sum(c.column is not None and c.refused is None for c in comparisons)
+    asked = [
+        _ask(
+            comparison,
+            method,
+            baseline,
+            metric,
+            book,
+            patients=patients,
+            family=of_family if comparison.column is not None else 1,
+        )
+        for comparison in comparisons
+    ]
     by_column = [index for index, c in enumerate(asked) if c.column is not None]
-    for name in dict.fromkeys(o.name for i in by_column for o in asked[i].trained):
-        found = [_named(asked[i], name) for i in by_column]
-        adjusted = holm([outcome.p if outcome else None for outcome in found])
-        for index, p in zip(by_column, adjusted, strict=True):
-            trained = tuple(
-                replace(o, p_adjusted=p) if o.name == name else o for o in asked[index].trained
-            )
-            asked[index] = replace(asked[index], trained=trained)
+    adjusted = with_holm([asked[index].trained for index in by_column])
+    for index, trained in zip(by_column, adjusted, strict=True):
+        asked[index] = replace(asked[index], trained=trained)
     return tuple(asked)
-
-
-def _named(comparison: Comparison, name: str) -> Outcome | None:
-    return next((outcome for outcome in comparison.trained if outcome.name == name), None)
 
 
 def _ask(
@@ -58,6 +60,7 @@ def _ask(
     book: AnswerBook,
     *,
     patients: bool,
+    family: int,
 ) -> Comparison:
     if comparison.refused is not None:
         return comparison
@@ -68,7 +71,8 @@ def _ask(
     if isinstance(paired, str):
         return replace(comparison, not_asked=paired)
     try:
-        return replace(comparison, trained=trained_outcomes(paired, metric.name, patients=patients))
+        trained = trained_outcomes(paired, metric.name, patients=patients, family=family)
+        return replace(comparison, trained=trained)
     except ValueError as error:  # too few to resample
         return replace(comparison, not_asked=str(error))
 

@@ -62,7 +62,10 @@ def compare_experiments(
     known = known_experiments(connection)
     held_to, *others = (resolve(text, known) for text in (baseline, *candidates))
     if held_to in others:
-        raise ReportError(f"'{held_to}' cannot be compared with itself.")
+        raise ReportError(
+            f"'{held_to}' cannot be compared with itself.",
+            hint="Name another experiment to hold to it, or leave it out of the candidates.",
+        )
     sides = read_sides(connection, [held_to, *others])
     chosen = _metric(list(sides.values()), metric)
     return Significance(
@@ -75,6 +78,12 @@ def compare_experiments(
     )
 
 
+def _containing(name: str | None, held: Sequence[str]) -> str:
+    """Return ' Did you mean ...?' for the first metric that has `name` as one of its words."""
+    near = next((each for each in held if name in each.split("_")), None)
+    return f" Did you mean '{near}'?" if near else ""
+
+
 def _metric(sides: Sequence[Side], asked: str | None) -> Metric:
     held = [name for name in sides[0].metrics if all(name in side.metrics for side in sides)]
     name = asked or next((each for each in PREFERRED if each in held), None)
@@ -82,7 +91,7 @@ def _metric(sides: Sequence[Side], asked: str | None) -> Metric:
         lacking = [str(side.reference) for side in sides if name not in side.metrics]
         raise ReportError(
             f"There is no metric '{name or PREFERRED[-1]}' in {', '.join(lacking)}."
-            + did_you_mean(name or "", held),
+            + (did_you_mean(name or "", held) or _containing(name, held)),
             hint=f"Metrics that all have: {', '.join(held) or 'none'}.",
         )
     shown = {metric.name: metric for metric in sides[0].shown}

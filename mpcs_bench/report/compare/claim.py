@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from mpcs_bench.report.model import Comparison
-
-DIRECTIONS = ("higher", "lower")
+from mpcs_bench.report.model import DIRECTIONS, Comparison
 
 
 def claim(comparison: Comparison) -> str:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
-from mpcs_bench.report.compare.outcome import Outcome
+from mpcs_bench.report.compare.outcome import Outcome, with_holm
 from mpcs_bench.report.model import Comparison
 from mpcs_bench.stats import (
     PairedT,
+    SignedRank,
     SignFlip,
     bayesian_correlated_t,
     minimum_detectable_effect,
@@ -15,46 +17,66 @@ from mpcs_bench.stats import (
 )
 
 CORRECTED_T, POSTERIOR, FOLD_FLIP = "corrected-t", "bayesian", "sign-flip by fold"
+EVERY_SEED, FOLD_RANKS = "corrected-t by seed", "wilcoxon by fold"
 DEFAULT_ROPE = 0.01
 POWER = 0.8
+DECIDES_NOTHING = "every fold and seed counts: too many false alarms, so it decides nothing"
 
 
-def fold_outcomes(comparison: Comparison, *, rope: float = DEFAULT_ROPE) -> tuple[Outcome, ...]:
-    """Return the tests of one pair over its folds, the deciding one first.
+def fold_outcomes(
+    comparisons: Sequence[Comparison], *, rope: float = DEFAULT_ROPE
+) -> list[tuple[Outcome, ...]]:
+    """Return the tests over folds of each of `comparisons`, the deciding one first.
 
-    `rope` is the half-width of the region of practical equivalence, a proportion. Raises ValueError
-    for a negative one.
+    The comparisons are those of one method with one baseline: its single magnifications carry
+    Holm's correction, test by test. `rope` is the half-width of the region of practical
+    equivalence, a proportion. Raises ValueError for a negative one.
     """
-    test = comparison.by_fold or comparison.test
+    found = [_outcomes(comparison, rope) for comparison in comparisons]
+    by_column = [index for index, c in enumerate(comparisons) if c.column is not None]
+    for index, own in zip(by_column, with_holm([found[i] for i in by_column]), strict=True):
+        found[index] = own
+    return found
+
+
+def _outcomes(comparison: Comparison, rope: float) -> tuple[Outcome, ...]:
     found = []
-    if test is not None:
-        found += [corrected_outcome(comparison, test), _posterior(comparison, test, rope)]
-    if comparison.sign_flip is not None:
-        found.append(_flipped(comparison.sign_flip, comparison.notes))
+    if comparison.test is not None:
+        found.append(_corrected(comparison, comparison.test))
+        if comparison.every_seed is not None:
+            found.append(_corrected(comparison, comparison.every_seed))
+        found.append(_posterior(comparison, comparison.test, rope))
+    notes = comparison.notes
+    if (flip := comparison.sign_flip) is not None:
+        found.append(_discrete(FOLD_FLIP, flip, flip.mean_difference, notes))
+        if (ranks := comparison.signed_rank) is not None:
+            found.append(_discrete(FOLD_RANKS, ranks, flip.mean_difference, notes))
     return tuple(found)
 
 
-def _flipped(flip: SignFlip, notes: tuple[str, ...]) -> Outcome:
+def _discrete(
+    name: str, test: SignFlip | SignedRank, difference: float, notes: tuple[str, ...]
+) -> Outcome:
     return Outcome(
-        name=FOLD_FLIP,
-        question=flip.question,
-        method=flip.method,
-        unit=flip.unit,
-        n=flip.n,
-        difference=flip.mean_difference,
-        p=flip.p,
-        smallest_p=flip.smallest_p,
-        notes=(*notes, *flip.warnings),
-        alpha=flip.alpha,
+        name=name,
+        question=test.question,
+        method=test.method,
+        unit=test.unit,
+        n=test.n,
+        difference=difference,
+        statistic=test.statistic if isinstance(test, SignedRank) else None,
+        p=test.p,
+        smallest_p=test.smallest_p,
+        notes=(*notes, *test.warnings),
+        alpha=test.alpha,
     )
 
 
-def corrected_outcome(comparison: Comparison, test: PairedT) -> Outcome:
-    """Return one of the corrected t-tests of `comparison` as an outcome."""
-    seeds_averaged = test is comparison.by_fold
+def _corrected(comparison: Comparison, test: PairedT) -> Outcome:
+    decides = test is comparison.test
     effect = paired_effect([fold.difference for fold in comparison.folds])
     return Outcome(
-        name=CORRECTED_T,
+        name=CORRECTED_T if decides else EVERY_SEED,
         question=test.question,
         method=test.method,
         unit=test.unit,
@@ -63,7 +85,6 @@ def corrected_outcome(comparison: Comparison, test: PairedT) -> Outcome:
         interval=test.interval,
         statistic=test.statistic,
         p=test.p,
-        p_adjusted=comparison.by_fold_p_adjusted if seeds_averaged else comparison.p_adjusted,
         smallest_p=test.smallest_p,
         effect=effect.d_z,
         details={
@@ -72,8 +93,8 @@ def corrected_outcome(comparison: Comparison, test: PairedT) -> Outcome:
             "smallest_significant": test.minimum_detectable,
             "detectable_with_power_80": _detectable(test),
         },
-        notes=(*comparison.notes, *test.warnings),
-        decisive=True,
+        notes=(*comparison.notes, *test.warnings, *(() if decides else (DECIDES_NOTHING,))),
+        decisive=decides,
         alpha=test.alpha,
     )
 

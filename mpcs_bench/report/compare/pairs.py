@@ -40,15 +40,13 @@ class Place:
 class Pair:
     """One row of a candidate against its own row of the baseline.
 
-    `differs` are the factors in which the two differ: what is being compared. `several` says
-    whether the candidate's protocol has several data sets. The first of `places` is the primary
-    question.
+    `differs` are the factors in which the two differ: what is being compared. The first of `places`
+    is the primary question.
     """
 
     baseline: Reference
     candidate: Reference
     dataset: str
-    several: bool
     metric: Metric
     differs: tuple[Difference, ...]
     places: tuple[Place, ...]
@@ -70,15 +68,16 @@ def pairs_of(
             method = _method(candidate, dataset, group, metric)
             nearest = partners(method, baseline.methods(home, metric, ()))
             comparisons = _compare(connection, (candidate, baseline), method, nearest, metric)
+            over_folds = fold_outcomes(comparisons, rope=rope)
             yield Pair(
                 baseline=baseline.reference,
                 candidate=candidate.reference,
                 dataset=dataset,
-                several=len(candidate.datasets) > 1,
                 metric=metric,
                 differs=_factors(group, nearest[0].group),
                 places=tuple(
-                    Place(c, (*fold_outcomes(c, rope=rope), *c.trained)) for c in comparisons
+                    Place(c, (*folds, *c.trained))
+                    for c, folds in zip(comparisons, over_folds, strict=True)
                 ),
             )
 

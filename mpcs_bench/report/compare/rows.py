@@ -15,6 +15,8 @@ from mpcs_bench.report.model import Comparison, Metric
 NO_MAGNIFICATION = 0
 """What the store writes where no single magnification is meant."""
 NOT_COMPARED = "not compared"
+EXACT = 12
+"""Decimals of a stored difference, so that tests of one quantity store the same number."""
 
 
 def significance_rows(found: Significance) -> list[dict[str, Any]]:
@@ -32,7 +34,7 @@ def pair_rows(pair: Pair, created: datetime) -> list[dict[str, Any]]:
             place.outcomes,
             protocol=pair.candidate.protocol,
             baseline=_baseline(pair, place.comparison),
-            dataset=pair.dataset if pair.several else None,
+            dataset=pair.dataset,
             metric=pair.metric,
             created=created,
         )
@@ -51,7 +53,7 @@ def rows_of(
     *,
     protocol: str,
     baseline: str,
-    dataset: str | None,
+    dataset: str,
     metric: Metric,
     created: datetime,
 ) -> list[dict[str, Any]]:
@@ -59,16 +61,17 @@ def rows_of(
 
     Differences and intervals are proportions, candidate minus baseline. `magnification` is the
     test magnification, 0 for the mean over magnifications or a data set without any; `unit` tells
-    these apart, and the data sets where `dataset` names one.
+    these apart.
     """
     shared = {
         "protocol": protocol,
         "baseline": baseline,
         "candidate": comparison.candidate,
         "metric": metric.name,
+        "dataset": dataset,
         "magnification": _magnification(comparison),
     }
-    place = _place(comparison, dataset)
+    place = _place(comparison)
     rows = [_numbers(outcome, comparison.refused) for outcome in outcomes] or [_refused(comparison)]
     time = created.astimezone(UTC).replace(tzinfo=None)
     return [{**shared, **row, "unit": f"{row['unit']}{place}", "computed_at": time} for row in rows]
@@ -82,17 +85,23 @@ def _numbers(outcome: Outcome, refused: str | None) -> dict[str, Any]:
         "unit": outcome.unit,
         "method": outcome.method,
         "n": outcome.n,
-        "mean_difference": outcome.difference,
+        "mean_difference": None if outcome.difference is None else _same(outcome.difference),
         "interval_low": low,
         "interval_high": high,
         "statistic": outcome.statistic,
         "p": outcome.p,
         "p_adjusted": outcome.p_adjusted,
         "smallest_p": outcome.smallest_p,
+        "smallest_p_adjusted": outcome.smallest_p_adjusted,
         "effect": outcome.effect,
         "details": canonical_json(outcome.details) if outcome.details else None,
         "note": "; ".join(notes) or None,
     }
+
+
+def _same(difference: float) -> float:
+    """Return a difference without the last bits, in which the order of summation shows."""
+    return round(difference, EXACT)
 
 
 _NUMBERS = tuple(_numbers(Outcome(name="", question="", method="", unit="", n=0), None))
@@ -112,10 +121,7 @@ def _magnification(comparison: Comparison) -> int:
     return NO_MAGNIFICATION if column is None or column.test is None else column.test
 
 
-def _place(comparison: Comparison, dataset: str | None) -> str:
-    parts = [f"of {dataset}"] if dataset else []
+def _place(comparison: Comparison) -> str:
     if comparison.column is None:
-        parts.append("mean over magnifications")
-    elif not comparison.column.within:
-        parts.append(f"trained at {comparison.column.train}X")
-    return "".join(f", {part}" for part in parts)
+        return ", mean over magnifications"
+    return "" if comparison.column.within else f", trained at {comparison.column.train}X"

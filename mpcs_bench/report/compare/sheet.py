@@ -8,13 +8,20 @@ from rich.console import Console
 from rich.text import Text
 
 from mpcs_bench.report.compare.build import Significance
-from mpcs_bench.report.compare.folds import CORRECTED_T, FOLD_FLIP, POSTERIOR
+from mpcs_bench.report.compare.folds import (
+    CORRECTED_T,
+    EVERY_SEED,
+    FOLD_FLIP,
+    FOLD_RANKS,
+    POSTERIOR,
+)
 from mpcs_bench.report.compare.outcome import Outcome
 from mpcs_bench.report.compare.pairs import Pair, Place
 from mpcs_bench.report.compare.remarks import merged
 from mpcs_bench.report.compare.trained import BOOTSTRAP, MCNEMAR, SIGN_FLIP
 from mpcs_bench.report.numbers import MISSING, counted, percent, points, probability
 from mpcs_bench.report.page import Cell, Line, Section, Sheet
+from mpcs_bench.report.smallest import OUT_OF_REACH, smallest_cell
 from mpcs_bench.report.terminal import print_sheet
 
 HEADERS = (
@@ -26,6 +33,7 @@ HEADERS = (
     Cell("p"),
     Cell("p", "Holm"),
     Cell("Smallest", "possible p"),
+    Cell("Effect", "size"),
 )
 FOLD_HEADERS = (
     Cell("At"),
@@ -39,13 +47,11 @@ NAMES = {
     CORRECTED_T: "corrected t",
     POSTERIOR: "Bayesian t",
     FOLD_FLIP: "sign-flip",
+    FOLD_RANKS: "Wilcoxon",
+    EVERY_SEED: "corrected t, every seed",
     SIGN_FLIP: "sign-flip",
     BOOTSTRAP: "bootstrap",
 }
-OUT_OF_REACH = (
-    "Where the smallest possible p is above 0.05, no outcome could have shown a difference: out of "
-    "reach."
-)
 
 
 def print_significance(found: Significance, console: Console) -> None:
@@ -86,7 +92,7 @@ def tests_sheet(pair: Pair) -> Sheet:
         ((_name(o), at(place), note) for place, o in found for note in (*_counts(o), *o.notes)),
         len(found),
     )
-    if not all(outcome.in_reach for _, outcome in found):
+    if not all(outcome.in_reach for _, outcome in found if outcome.smallest_p is not None):
         notes.append(OUT_OF_REACH)
     return Sheet(
         caption="Tests, candidate minus baseline (accuracies of one side in %)",
@@ -145,9 +151,19 @@ def _line(place: Place, outcome: Outcome) -> Line:
         interval,
         probability(outcome.p),
         probability(outcome.p_adjusted),
-        "0" if outcome.smallest_p == 0 else probability(outcome.smallest_p),
     )
-    return Line(Cell(at(place)), tuple(map(Cell, cells)))
+    smallest = smallest_cell(
+        outcome.smallest_p, outcome.smallest_p_adjusted, in_reach=outcome.in_reach
+    )
+    return Line(Cell(at(place)), (*map(Cell, cells), smallest, Cell(_effect(outcome))))
+
+
+def _effect(outcome: Outcome) -> str:
+    """Return an effect with what it is; P(better) and accuracies stand elsewhere."""
+    if outcome.effect is None or outcome.name == POSTERIOR or outcome.difference is None:
+        return MISSING
+    kind = "odds" if outcome.name == MCNEMAR else "d_z"
+    return f"{kind} {outcome.effect:.2f}"
 
 
 def _counts(outcome: Outcome) -> Iterator[str]:

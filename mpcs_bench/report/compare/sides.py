@@ -79,7 +79,11 @@ def _side(reference: Reference, source: Source, factors: set[str]) -> Side:
     cells = [_with_factors(cell, factors) for cell in source.cells]
     own = [cell for cell in cells if cell.experiment == reference.experiment]
     if all(cell.control for cell in own):
-        raise ReportError(f"'{reference}' is a control: it is never compared.")
+        raise ReportError(
+            f"'{reference}' is a control: it is never compared.",
+            hint="A control shows what can be had without a method; the report lists its values. "
+            "Name an experiment that is no control.",
+        )
     if not any(cell.state == "done" for cell in own):
         raise ReportError(
             f"'{reference}' has no result yet.",

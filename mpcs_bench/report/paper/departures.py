@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from mpcs_bench.report.conditions import ABSENT
@@ -15,7 +16,8 @@ KINDS = ("scale", "data", "encoder", "method", "folds", "decision", "setting")
 """In the order in which they are told."""
 
 PLUGIN = ".plugin"
-_NAMES = {"dataset.plugin": "data", "pretraining.data.plugin": "data of pre-training"}
+DATA, DATA_SET = "data", "data set"
+_NAMES = {"dataset.plugin": DATA, "pretraining.data.plugin": "data of pre-training"}
 
 
 def departures(
@@ -32,7 +34,19 @@ def departures(
         *_of_publication(candidate, cells),
         *(item for run in candidate.intended for item in _of_run(candidate, run, intention)),
     ]
-    return merged(found)
+    return merged(_data_once(found))
+
+
+def _data_once(found: Sequence[Departure]) -> list[Departure]:
+    """Tell another data set together with the plugin that it comes from, not as two reasons."""
+    plugin = next((item for item in found if item.name == DATA), None)
+    if plugin is None or not any(item.name == DATA_SET for item in found):
+        return list(found)
+    return [
+        replace(item, ours=f"{item.ours} ({plugin.ours})") if item.name == DATA_SET else item
+        for item in found
+        if item.name != DATA
+    ]
 
 
 def merged(found: Iterable[Departure]) -> tuple[Departure, ...]:
@@ -71,7 +85,7 @@ DIGEST = "weights.digest"
 def _of_publication(candidate: Candidate, cells: Sequence[PublishedCell]) -> Iterator[Departure]:
     factors = candidate.factors
     named: tuple[tuple[str, str, str, Iterable[str | None]], ...] = (
-        ("data", "data set", candidate.group.first.dataset, (cell.dataset for cell in cells)),
+        ("data", DATA_SET, candidate.group.first.dataset, (cell.dataset for cell in cells)),
         ("encoder", "encoder", factors["encoder"], (cell.encoder for cell in cells)),
         ("method", "strategy", factors["strategy"], (cell.strategy for cell in cells)),
     )
@@ -126,18 +140,22 @@ def _told(changed: str, differing: Sequence[str]) -> bool:
 
 def _differing(ours: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
     """Return the settings that differ; parameters of different plugins are not told one by one."""
-    names = [n for n in {**wanted, **ours} if ours.get(n, ABSENT) != wanted.get(n, ABSENT)]
+    names = [n for n in {**wanted, **ours} if _held(ours, n) != _held(wanted, n)]
     plugins = [name.removesuffix(PLUGIN) for name in names if name.endswith(PLUGIN)]
     inside = tuple(f"{plugin}.params" for plugin in plugins)
     return [name for name in names if not name.startswith(inside)] if inside else names
 
 
+def _held(settings: Mapping[str, Any], name: str) -> Any:
+    """Return a setting; one that is null is one that is not set."""
+    value = settings.get(name)
+    return ABSENT if value is None else value
+
+
 def _shown(settings: Mapping[str, Any], name: str) -> str:
-    value = settings.get(name, ABSENT)
+    value = _held(settings, name)
     if isinstance(value, list | tuple):
         return " × ".join(map(str, value)) if name.endswith("_size") else ", ".join(map(str, value))
-    if value is None:
-        return ABSENT
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 

@@ -145,6 +145,7 @@ def _single(measured: _Measured) -> OurValue:
         planned=_folds_planned([entry]),
         runs=len(entry.values),
         planned_runs=len(entry.planned),
+        units=entry.values,
     )
 
 
@@ -152,7 +153,8 @@ def _mean(found: Sequence[_Measured]) -> OurValue:
     summaries = [one.summary for one in found if one.summary is not None]
     column = mean_of_columns(summaries)
     entries = [one.entry for one in found]
-    folds = seeds_averaged(mean_over_columns(entries))
+    units = mean_over_columns(entries)
+    folds = seeds_averaged(units)
     spread = over_folds(list(folds.values()), unit="fold").sd if folds else None
     return OurValue(
         mean=column.mean_of_means,
@@ -163,6 +165,7 @@ def _mean(found: Sequence[_Measured]) -> OurValue:
         planned_runs=sum(len(entry.planned) for entry in entries),
         spread=spread,
         is_mean=True,
+        units=units,
     )
 
 

@@ -36,6 +36,7 @@ def _judged(table: PaperTable, paper: Publication) -> Judged:
                 cell,
                 apart=apart,
                 margins=table.margins,
+                late=table.margin_notes,
                 folds=paper.folds_of(cell.published),
                 unheld=cell.published.experiment in variant.unheld,
             ),
@@ -59,6 +60,7 @@ def _tables(paper: Publication, material: Material, intention: Intention) -> Ite
                 filling.variant,
                 fill(table, filling, material, full),
                 material.margins_of(filling.variant.protocols),
+                material.margin_notes_of(filling.variant.protocols),
             )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from mpcs_bench.records.plan import DEFAULT_MARGIN
+from mpcs_bench.records.margins import DEFAULT_MARGIN
 from mpcs_bench.report.definitions import table_sql
 from mpcs_bench.report.figures.evidence import scale_rank
 from mpcs_bench.report.source import CellRecord, MetricValue, Source, load
@@ -34,23 +34,39 @@ class HeldCell:
 
 
 @dataclass(frozen=True, slots=True)
+class FixedMargin:
+    """A margin of equivalence in percentage points; `note` says what was set after the run."""
+
+    value: float
+    note: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Material:
     """All cells of the protocols, those of controls left out, and their values by metric and part.
 
     A cell that several protocols share under one experiment stands here once, at the best of its
-    scales. `margins` are those of equivalence that the protocols fix, in percentage points.
+    scales. `margins` are those of equivalence that each protocol, and others for its cells, fix.
     """
 
     protocols: tuple[str, ...]
     sources: Mapping[str, Source]
     cells: tuple[HeldCell, ...]
     values: Mapping[MetricOfPart, Values]
-    margins: Mapping[str, float]
+    margins: Mapping[str, tuple[FixedMargin, ...]]
 
     def margins_of(self, protocols: Sequence[str]) -> tuple[float, ...]:
-        """Return the margins that some protocols fix, the smallest first."""
-        found = {self.margins.get(name, DEFAULT_MARGIN) for name in protocols}
+        """Return the margins that are fixed for some protocols, the smallest first."""
+        found = {fixed.value for fixed in self._fixed(protocols)}
         return tuple(sorted(found)) or (DEFAULT_MARGIN,)
+
+    def margin_notes_of(self, protocols: Sequence[str]) -> tuple[str, ...]:
+        """Return what of these margins was set after the run."""
+        notes = (fixed.note for fixed in self._fixed(protocols))
+        return tuple(dict.fromkeys(note for note in notes if note is not None))
+
+    def _fixed(self, protocols: Sequence[str]) -> list[FixedMargin]:
+        return [fixed for name in protocols for fixed in self.margins.get(name, ())]
 
     def decisions(self, protocol: str, experiment: str) -> dict[str, str]:
         """Return what an experiment of a protocol decided: entry -> text."""
@@ -83,9 +99,7 @@ def load_material(connection: DuckDBPyConnection, protocols: Sequence[str]) -> M
         sources=sources,
         cells=tuple(held.values()),
         values=_values(connection, names),
-        margins={
-            row["protocol"]: row["margin"] for row in _rows(connection, "paper_margins", names)
-        },
+        margins=_margins(connection, names),
     )
 
 
@@ -97,6 +111,16 @@ def held_experiments(
     for row in _rows(connection, "paper_experiments", tuple(protocols)):
         found[row["experiment"]].append(row["protocol"])
     return {experiment: tuple(names) for experiment, names in found.items()}
+
+
+def _margins(
+    connection: DuckDBPyConnection, protocols: tuple[str, ...]
+) -> dict[str, tuple[FixedMargin, ...]]:
+    found: dict[str, list[FixedMargin]] = defaultdict(list)
+    for row in _rows(connection, "paper_margins", protocols):
+        note = row["margin_note"] and f"{row['margin_note']} ({row['fixed_by']})"
+        found[row["protocol"]].append(FixedMargin(row["margin"], note))
+    return {protocol: tuple(margins) for protocol, margins in found.items()}
 
 
 def _values(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from mpcs_bench.report.comparing import FoldOf
 from mpcs_bench.report.grouping import RowGroup
-from mpcs_bench.report.model import Column, Coverage, Decision, Provenance
+from mpcs_bench.report.model import Column, Coverage, Decision, Provenance, Unit
 from mpcs_bench.report.published.records import Publication, PublishedCell, PublishedTable
 from mpcs_bench.report.verdicts.records import CellVerdict, ClaimVerdict
 
@@ -23,12 +23,12 @@ PAPER_SCALE = "paper"
 class OurValue:
     """Our value of a published cell, as a proportion in [0, 1].
 
-    `folds` holds one value per split seed and fold, seeds averaged first; `mean` and `sd` (sample
-    standard deviation) are over these. In a Mean column `mean` is the mean of the columns' means
-    and `sd` the mean of their standard deviations, as the paper prints them; `folds` then holds
-    each fold's mean over the columns, and `spread` their standard deviation. `runs` counts folds
-    and seeds. `splits` are the hashes of each fold's splits, `ratios` its n_test/n_train in groups,
-    where known.
+    `units` holds one value per split seed, fold and seed, `folds` one per split seed and fold,
+    seeds averaged first; `mean` and `sd` (sample standard deviation) are over the folds. In a Mean
+    column `mean` is the mean of the columns' means and `sd` the mean of their standard deviations,
+    as the paper prints them; `folds` then holds each fold's mean over the columns, and `spread`
+    their standard deviation. `runs` counts folds and seeds. `splits` are the hashes of each fold's
+    splits, `ratios` its n_test/n_train in groups, where known.
     """
 
     mean: float
@@ -42,6 +42,7 @@ class OurValue:
     selected_on_test: bool = False
     splits: Mapping[FoldOf, frozenset[str]] = field(default_factory=dict)
     ratios: Mapping[FoldOf, float] = field(default_factory=dict)
+    units: Mapping[Unit, float] = field(default_factory=dict)
 
     @property
     def complete(self) -> bool:
@@ -122,7 +123,7 @@ class PaperTable:
     """A published table with the results of one variant in it; `cells` are as in the publication.
 
     `name` is that of its files; `margins` are the margins of equivalence that its protocols fix, in
-    percentage points, the smallest first.
+    percentage points, the smallest first; `margin_notes` say what of them was set after the run.
     """
 
     name: str
@@ -130,6 +131,7 @@ class PaperTable:
     variant: Variant
     cells: tuple[FilledCell, ...]
     margins: tuple[float, ...]
+    margin_notes: tuple[str, ...] = ()
 
     @property
     def margin(self) -> float:

@@ -21,6 +21,11 @@ if TYPE_CHECKING:
 SHOWN = 6
 """How many reasons are named; the page of the publication names all."""
 
+ELSEWHERE = (
+    "These are the first reasons; the page of the publication (reports/paper) and the view "
+    "verdicts have all, the settings included."
+)
+
 
 def opening_verdicts(
     connection: DuckDBPyConnection,
@@ -53,7 +58,9 @@ def _lines(
             apart.setdefault(one.table.variant.scale, {}).update(dict.fromkeys(one.apart))
     for found in apart.values():
         text = first(list(found), SHOWN)
-        yield f"Verdict: not comparable with the published values of {paper.id}: {text}."
+        yield (
+            f"Verdict: not comparable with the published values of {paper.id}: {text}. {ELSEWHERE}"
+        )
 
 
 def _counts(
@@ -62,6 +69,8 @@ def _counts(
     shown = [cell for one in comparable for cell in one.table.cells if cell.ours]
     line = cells_line(cell.verdict for cell in shown) or "no value of ours yet"
     yield f"Verdicts on the published values of {paper.id}: {line}."
+    late = dict.fromkeys(note for one in comparable for note in one.table.margin_notes)
+    yield from (f"{note[:1].upper()}{note[1:]}." for note in late)
     claims = [v for v in claim_verdicts(comparable, paper, models) if v.scale is not None]
     if claims:
         yield f"Verdicts on its claims, from this protocol alone: {claims_line(claims)}."

@@ -21,7 +21,7 @@ FIELDS = (
     "our_spread", "folds", "folds_planned", "runs", "runs_planned", "fold_values",
     "selected_on_test", "gap_points", "missing", "missing_reason", "verdict", "verdict_reasons",
     "verdict_warnings", "margin_points", "smallest_margin_points", "gap_low_points",
-    "gap_high_points",
+    "gap_high_points", "gap_z", "gap_p",
 )  # fmt: skip
 
 
@@ -32,7 +32,8 @@ def render_paper_csv(table: PaperTable, report: PaperReport) -> str:
     are; `gap_points` is in percentage points. `fold_values` are `seed-of-split/fold=value`;
     in a Mean column each fold's mean over the columns, of which `our_spread` is the sample
     standard deviation. `gap_low_points` to `gap_high_points` is the 90 % interval of the gap,
-    `smallest_margin_points` half of its width.
+    `smallest_margin_points` half of its width. `gap_z` is the gap in standard errors, `gap_p` its
+    two-sided p from a t: descriptions, which decide nothing.
     """
     stream = io.StringIO()
     writer = csv.DictWriter(stream, FIELDS, restval="", lineterminator="\n")
@@ -59,7 +60,8 @@ def render_paper_csv(table: PaperTable, report: PaperReport) -> str:
 
 CLAIM_FIELDS = (
     "publication", "claim", "kind", "section", "place", "quote", "runs", "scale", "protocols",
-    "verdict", "why", "reasons", "pairs", "difference_points", "low_points", "high_points", "folds",
+    "verdict", "why", "reasons", "warnings", "pairs", "difference_points", "low_points",
+    "high_points", "folds",
 )  # fmt: skip
 
 
@@ -83,6 +85,7 @@ def render_claims_csv(report: PaperReport) -> str:
             "verdict": verdict.word,
             "why": verdict.why,
             "reasons": "; ".join(verdict.reasons),
+            "warnings": "; ".join(verdict.warnings),
             "pairs": len(verdict.findings),
             "difference_points": found.difference if found else None,
             "low_points": found.low if found else None,
@@ -156,6 +159,8 @@ def _verdict(verdict: CellVerdict | None) -> dict[str, Any]:
         "smallest_margin_points": verdict.smallest_margin,
         "gap_low_points": interval.low if interval else None,
         "gap_high_points": interval.high if interval else None,
+        "gap_z": verdict.gap.z if verdict.gap else None,
+        "gap_p": verdict.gap.p if verdict.gap else None,
     }
 
 

@@ -85,6 +85,10 @@ def _view(verdict: ClaimVerdict, several: bool) -> ClaimView:
         place=f"{section}, {claim.place}",
         quote=claim.quote,
         verdict=verdict.word,
-        why=f"{verdict.why[:1].upper()}{verdict.why[1:].removesuffix('.')}.",
+        why=" ".join(map(_sentence, (verdict.why, *verdict.warnings))),
         runs=(verdict.runs or "") if several else "",
     )
+
+
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:].removesuffix('.')}."

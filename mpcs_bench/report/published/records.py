@@ -16,6 +16,7 @@ ClaimKind = Literal[
     "improvement-range",
     "significance",
     "equality",
+    "reaches",
     "ordering",
     "outperforms",
 ]

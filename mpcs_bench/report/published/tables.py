@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Mapping, Sequence
+from difflib import get_close_matches
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -25,6 +26,12 @@ from mpcs_bench.report.published.records import (
 TABLES = "tables.yaml"
 _REQUIRED = ("row", "column", "printed")
 _KNOWN = tuple(CellLine.model_fields)
+METRICS = (
+    *("patient_accuracy", "image_accuracy", "patch_accuracy", "image_balanced_accuracy"),
+    *("image_f1_weighted", "image_precision", "image_recall", "image_auroc"),
+)
+"""The harness's names. A publication may have others; one that is nearly one of these is a slip."""
+_ALL_BUT_EQUAL = 0.94
 _LIMITS = {"percent": 100.0, "fraction": 1.0}
 
 
@@ -162,6 +169,8 @@ def _compare(
 
 
 def _check_cell(cell: PublishedCell, references: frozenset[str], problems: Problems) -> None:
+    if slip := _slip(cell.metric):
+        problems.add(cell.location, f"there is no metric '{cell.metric}'. Did you mean '{slip}'?")
     if (cell.metric is None) != (cell.unit is None):
         there, absent = ("metric", "unit") if cell.unit is None else ("unit", "metric")
         problems.add(cell.location, f"a cell with a '{there}' needs a '{absent}' too")
@@ -175,6 +184,15 @@ def _check_cell(cell: PublishedCell, references: frozenset[str], problems: Probl
     if cell.citation is not None and cell.citation not in references:
         near = did_you_mean(cell.citation, sorted(references))
         problems.add(cell.location, f"paper.yaml has no reference '{cell.citation}'.{near}")
+
+
+def _slip(metric: str | None) -> str | None:
+    """Return the harness's metric that a name is all but equal to; None for any other name."""
+    if metric is None or metric in METRICS:
+        return None
+    swapped = (name for name in METRICS if sorted(name) == sorted(metric))
+    near = get_close_matches(metric, METRICS, n=1, cutoff=_ALL_BUT_EQUAL)
+    return next(iter((*swapped, *near)), None)
 
 
 def _table(

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import isfinite
 from typing import TYPE_CHECKING
 
+from mpcs_bench.errors import did_you_mean
 from mpcs_bench.report.definitions import ReportError
 from mpcs_bench.report.grouping import RowGroup, group_rows
 from mpcs_bench.report.model import Column, Metric
@@ -42,7 +44,7 @@ class VarianceReport:
 def build_variance(
     connection: DuckDBPyConnection, protocol: str, *, metric: str | None = None
 ) -> VarianceReport:
-    """Build it for `metric` (None: that of patients where there are some, else of images).
+    """Build it for any stored `metric` (None: that of patients where there are some, else images).
 
     Raises ReportError where the workspace has no cell of the protocol, or no value of the metric.
     """
@@ -51,7 +53,7 @@ def build_variance(
     values = {
         (value.cell_id, value.test_magnification): value.value
         for value in source.values
-        if value.metric == chosen.name
+        if value.metric == chosen.name and isfinite(value.value)
     }
     return VarianceReport(
         protocol=protocol,
@@ -63,17 +65,16 @@ def build_variance(
 
 
 def _metric(source: Source, name: str | None) -> Metric:
-    there = {value.metric for value in source.values}
-    known = [metric for metric in source.metrics if metric.name in there]
+    held = list(dict.fromkeys(v.metric for v in source.values if isfinite(v.value)))
     wanted = [name] if name else ["patient_accuracy", "image_accuracy"]
-    for candidate in wanted:
-        for metric in known:
-            if metric.name == candidate:
-                return metric
-    raise ReportError(
-        f"There are no values of {' or '.join(wanted)} here.",
-        hint=f"Metrics here: {', '.join(metric.name for metric in known) or 'none'}.",
-    )
+    chosen = next((candidate for candidate in wanted if candidate in held), None)
+    if chosen is None:
+        raise ReportError(
+            f"There are no values of {' or '.join(wanted)} here." + did_you_mean(wanted[0], held),
+            hint=f"Metrics here: {', '.join(held) or 'none'}.",
+        )
+    shown = {metric.name: metric for metric in source.metrics}
+    return shown.get(chosen, Metric(chosen, chosen, chosen, "image"))
 
 
 def _spreads(source: Source, values: dict[tuple[int, int | None], float]) -> Iterator[Spread]:

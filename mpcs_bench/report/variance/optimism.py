@@ -17,13 +17,16 @@ SELECTION = "finetuning.selection"
 RULE = f"{SELECTION}.rule"
 PAIRS = (("test", "last"), ("test", "validation"), ("validation", "last"))
 Split = tuple[int, int]
+Repeat = tuple[int, int]
+"""Seed and replicate."""
 
 
 @dataclass(frozen=True, slots=True)
 class Optimism:
-    """One rule held to another at one place, split by split, seeds averaged.
+    """One rule held to another at one place, run by run, then split by split, seeds averaged.
 
-    `test` is None below two splits, or where the splits' sizes are not known.
+    `test` is None below two splits, or where the splits' sizes are not known; `left_out` counts the
+    values without a partner: the other rule was not run with this split, seed and rerun.
     """
 
     dataset: str
@@ -34,6 +37,7 @@ class Optimism:
     splits: int
     difference: float
     test: PairedT | None
+    left_out: int = 0
 
 
 def optimism_of(
@@ -57,7 +61,7 @@ def optimism_of(
 
 @dataclass(slots=True)
 class _Sample:
-    values: list[float]
+    values: dict[Repeat, float]
     ratio: float | None
 
 
@@ -74,7 +78,8 @@ def _by_rule(
         ratio = sizes[0] / sizes[1] if sizes[0] and sizes[1] else None
         for test, value in by_cell[cell.cell_id]:
             here = found[Column(cell.train_magnification, test)][_rule(cell)]
-            here.setdefault(split, _Sample([], ratio)).values.append(value)
+            sample = here.setdefault(split, _Sample({}, ratio))
+            sample.values[cell.unit.seed, cell.replicate] = value
     return found
 
 
@@ -85,17 +90,38 @@ def _paired(
     here: Mapping[str, Mapping[Split, _Sample]],
 ) -> list[Optimism]:
     left, right = here[rules[0]], here[rules[1]]
-    shared = sorted(left.keys() & right.keys())
+    runs = {
+        split: sorted(left[split].values.keys() & right[split].values.keys())
+        for split in sorted(left.keys() & right.keys())
+    }
+    shared = [split for split, repeats in runs.items() if repeats]
     if not shared:
         return []
-    differences = [_mean(left[split].values) - _mean(right[split].values) for split in shared]
+    differences = [
+        _mean([left[split].values[run] - right[split].values[run] for run in runs[split]])
+        for split in shared
+    ]
     ratios = [ratio for split in shared if (ratio := right[split].ratio) is not None]
     test = None
     if len(shared) > 1 and len(ratios) == len(shared):
         test = corrected_resampled_t(differences, ratios, unit="split")
-    setting = ", ".join(v for name, v in cell.factors if name in FACTORS and v != "none")
-    mean = _mean(differences)
-    return [Optimism(cell.dataset, setting, column, rules[0], rules[1], len(shared), mean, test)]
+    return [
+        Optimism(
+            dataset=cell.dataset,
+            setting=", ".join(v for name, v in cell.factors if name in FACTORS and v != "none"),
+            column=column,
+            rule=rules[0],
+            against=rules[1],
+            splits=len(shared),
+            difference=_mean(differences),
+            test=test,
+            left_out=_count(left) + _count(right) - 2 * sum(map(len, runs.values())),
+        )
+    ]
+
+
+def _count(samples: Mapping[Split, _Sample]) -> int:
+    return sum(len(sample.values) for sample in samples.values())
 
 
 def _all_else(cell: CellRecord) -> str:

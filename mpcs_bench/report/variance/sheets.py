@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mpcs_bench.report.numbers import MISSING, percent, points, probability
+from mpcs_bench.report.numbers import MISSING, counted, percent, points, probability
 from mpcs_bench.report.page import Cell, Line, Section, Sheet
 from mpcs_bench.report.variance.build import Spread, VarianceReport
 from mpcs_bench.report.variance.components import Component
@@ -56,16 +56,24 @@ def optimism_sheet(report: VarianceReport) -> Sheet | None:
     for item in report.optimism:
         groups.setdefault(f"{item.dataset}: {item.setting}", []).append(_optimism(item))
     return Sheet(
-        caption=f"{report.metric.title}: what the choice of the epoch changes, paired by split, "
-        "seeds averaged",
+        caption=f"{report.metric.title}: what the choice of the epoch changes, paired by split and "
+        "seed, then seeds averaged",
         headers=headers,
         sections=tuple(Section(tuple(lines), title=title) for title, lines in groups.items()),
         notes=(
             "Last and test train on the same images: their difference is optimism, and what "
             "stopping earlier is truly worth. The rule validation trains on fewer images, which "
             "its differences hold too.",
+            *dict.fromkeys(note for item in report.optimism for note in _left_out(item)),
         ),
     )
+
+
+def _left_out(item: Optimism) -> list[str]:
+    if not item.left_out:
+        return []
+    pair = f"{RULES[item.rule]} against {RULES[item.against]}, {item.column.label}"
+    return [f"{counted(item.left_out, 'value')} without a partner left out: {pair}."]
 
 
 def _repeats(spread: Spread) -> Cell:

@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, cast
 
 from mpcs_bench.report.compare.answers import AnswerBook, load_answers
-from mpcs_bench.report.compare.asking import ask_trained
+from mpcs_bench.report.compare.asking import PATIENTS, ask_trained
 from mpcs_bench.report.grouping import RowGroup
 from mpcs_bench.report.model import Comparison, Metric
 from mpcs_bench.report.pairing import Method
 from mpcs_bench.report.table import Values, table_row
+from mpcs_bench.report.verdicts.amounts import POINTS
 from mpcs_bench.report.verdicts.trained import Answer, TrainedAnswer
 
 if TYPE_CHECKING:
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from mpcs_bench.report.paper.model import FilledCell
 
 TEST = "test"
-PATIENTS = "patient_accuracy"
 
 
 class TrainedModels:
@@ -69,7 +69,7 @@ class TrainedModels:
             metric, metric, metric, "patch" if metric.startswith("patch") else "image"
         )
         [asked] = ask_trained([bare], mine, theirs, described, book, patients=patients)
-        return TrainedAnswer(cast("Answer", asked.of_trained), asked.not_asked or "no test items")
+        return _answer(asked)
 
     def _method(self, cell: FilledCell) -> Method:
         metric = cell.published.metric or ""
@@ -82,3 +82,18 @@ class TrainedModels:
         if id(group) not in self._books:
             self._books[id(group)] = load_answers(self._connection, group.cells)
         return self._books[id(group)]
+
+
+def _answer(asked: Comparison) -> TrainedAnswer:
+    decisive, resampled = asked.decisive, asked.resampled
+    interval = resampled.interval if resampled else None
+    difference = decisive.difference if decisive else None
+    return TrainedAnswer(
+        finding=cast("Answer", asked.of_trained),
+        reason=asked.not_asked or "no test items",
+        difference=None if difference is None else POINTS * difference,
+        low=POINTS * interval.low if interval else None,
+        high=POINTS * interval.high if interval else None,
+        p=decisive.p if decisive else None,
+        smallest_p=decisive.smallest_p if decisive else None,
+    )

@@ -6,14 +6,19 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from mpcs_bench.report.numbers import counted
+from mpcs_bench.report.verdicts.amounts import POINTS
 from mpcs_bench.report.verdicts.records import CellVerdict
-from mpcs_bench.stats import Equivalence, equivalence_to_published
+from mpcs_bench.stats import (
+    Equivalence,
+    PublishedGap,
+    equivalence_to_published,
+    gap_to_published,
+)
 
 if TYPE_CHECKING:
     from mpcs_bench.report.paper.model import FilledCell, OurValue
     from mpcs_bench.report.published.records import PublishedCell
 
-POINTS = 100
 MEAN_OF_SDS = (
     "the published standard deviation of a Mean column is a mean of standard deviations; it is "
     "used as printed"
@@ -28,13 +33,15 @@ def cell_verdict(
     apart: Sequence[str] = (),
     margins: Sequence[float],
     folds: int | None,
+    late: Sequence[str] = (),
     unheld: bool = False,
 ) -> CellVerdict | None:
     """Return the verdict on a cell; None for text, and for values of others' work.
 
     `apart` is why the runs of its table are not comparable; `margins` are those that the protocols
-    of the table fix, in percentage points, the smallest first: that one counts. `folds` is over
-    how many the published standard deviation is, `unheld` whether settings went unchecked.
+    of the table fix, in percentage points, the smallest first: that one counts; `late` says what
+    of them was set after the run. `folds` is over how many the published standard deviation is,
+    `unheld` whether settings went unchecked.
     """
     published, ours = cell.published, cell.ours
     if published.mean is None or published.metric is None or published.experiment is None:
@@ -43,16 +50,22 @@ def cell_verdict(
         return CellVerdict("not run", (cell.absence.reason,) if cell.absence else ())
     margin = margins[0]
     test = against_published(ours, published, published.mean, folds, margin)
-    warnings = tuple(_warnings(ours, margins, test, unheld=unheld))
+    gap = gap_in_points(ours, published, published.mean, folds)
+    warnings = (
+        *(test.warnings if test else ()),
+        *((MEAN_OF_SDS,) if ours.is_mean else ()),
+        *margin_warnings(margins, late),
+        *value_warnings(ours, unheld=unheld),
+    )
     reasons = (*apart, *incomplete(ours))
     if published.unit == "number":
         reasons += ("the published value is no share: a margin in points says nothing of it",)
     if reasons:
-        return CellVerdict("not comparable", reasons, warnings, margin, test)
+        return CellVerdict("not comparable", reasons, warnings, margin, test, gap)
     if test is None or test.outcome is None:
         why = untested(ours, published, folds)
-        return CellVerdict("out of reach", (why,), warnings, margin, test)
-    return CellVerdict(test.outcome, (), warnings, margin, test)
+        return CellVerdict("out of reach", (why,), warnings, margin, test, gap)
+    return CellVerdict(test.outcome, (), warnings, margin, test, gap)
 
 
 def against_published(
@@ -74,12 +87,29 @@ def against_published(
     )
 
 
+def gap_in_points(
+    ours: OurValue, published: PublishedCell, mean: float, folds: int | None
+) -> PublishedGap | None:
+    """Return ours minus `mean`, and that in standard errors; None for what is no share."""
+    if published.unit == "number":
+        return None
+    scale = POINTS / published.scale
+    return gap_to_published(
+        [POINTS * value for value in ours.folds.values()],
+        scale * mean,
+        None if published.sd is None else scale * published.sd,
+        folds,
+    )
+
+
 def incomplete(ours: OurValue) -> tuple[str, ...]:
-    """Say that planned folds have no value: what is left is not the planned experiment."""
+    """Say that planned runs have no value: what is left is not the planned experiment."""
     count = len(ours.folds)
-    if count >= ours.planned:
-        return ()
-    return (f"{count} of {counted(ours.planned, 'planned fold')} with a value",)
+    if count < ours.planned:
+        return (f"{count} of {counted(ours.planned, 'planned fold')} with a value",)
+    if not ours.complete:
+        return (f"{ours.runs} of {counted(ours.planned_runs, 'planned run')} with a value",)
+    return ()
 
 
 def untested(ours: OurValue, published: PublishedCell, folds: int | None) -> str:
@@ -93,19 +123,15 @@ def untested(ours: OurValue, published: PublishedCell, folds: int | None) -> str
     return "nothing varies on either side, so there is no standard error"
 
 
-def _warnings(
-    ours: OurValue, margins: Sequence[float], test: Equivalence | None, *, unheld: bool
-) -> list[str]:
-    found = list(test.warnings) if test else []
-    if ours.is_mean:
-        found.append(MEAN_OF_SDS)
-    if len(margins) > 1:
-        named = " and ".join(f"{margin:g}" for margin in margins)
-        found.append(f"the protocols fix margins of {named} points: the smallest counts")
-    if ours.selected_on_test:
-        found.append(SELECTED)
-    if not ours.complete and not incomplete(ours):
-        found.append(f"{ours.runs} of {ours.planned_runs} planned runs have a value")
-    if unheld:
-        found.append(UNHELD)
-    return found
+def margin_warnings(margins: Sequence[float], late: Sequence[str]) -> tuple[str, ...]:
+    """Say which margins the protocols fix, where they differ, and which were set after the run."""
+    if len(margins) < 2:
+        return tuple(late)
+    named = " and ".join(f"{margin:g}" for margin in margins)
+    return (f"the protocols fix margins of {named} points: the smallest counts", *late)
+
+
+def value_warnings(ours: OurValue, *, unheld: bool) -> tuple[str, ...]:
+    """Say what weakens whatever is found of a value of ours."""
+    selected = (SELECTED,) if ours.selected_on_test else ()
+    return (*selected, UNHELD) if unheld else selected

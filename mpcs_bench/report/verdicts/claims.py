@@ -7,13 +7,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mpcs_bench.report.verdicts.cells import incomplete
-from mpcs_bench.report.verdicts.combining import combined, decisive
-from mpcs_bench.report.verdicts.differences import (
-    level_of,
-    literature_finding,
-    pair_finding,
+from mpcs_bench.report.verdicts.case import level_of
+from mpcs_bench.report.verdicts.cells import (
+    MEAN_OF_SDS,
+    incomplete,
+    margin_warnings,
+    value_warnings,
 )
+from mpcs_bench.report.verdicts.combining import combined, decisive
+from mpcs_bench.report.verdicts.differences import pair_finding
+from mpcs_bench.report.verdicts.literature import literature_finding
 from mpcs_bench.report.verdicts.records import ClaimVerdict, ClaimWord, Finding
 from mpcs_bench.report.verdicts.trained import AskTrained, not_asked
 from mpcs_bench.report.verdicts.values import value_finding
@@ -104,6 +107,7 @@ def _verdict(
         protocols=tuple(dict.fromkeys(name for cell in used for name in cell.protocols)),
         findings=findings,
         decisive=decisive(findings, word, claim.quantifier) if findings else None,
+        warnings=() if reasons else tuple(dict.fromkeys(_warnings(claim, runs, own, findings))),
     )
 
 
@@ -128,20 +132,12 @@ def _findings(
                 yield value_finding(claim, cell, publication.folds_of(published), margin)
         return
     for mine, theirs in claim.pairs():
-        if mine.literature:
-            continue
-        subject = runs.cell(mine)
+        subject = None if mine.literature else runs.cell(mine)
         baseline = None if theirs.literature else runs.cell(theirs)
-        if subject is None or (baseline is None and not theirs.literature):
-            yield Finding(
-                mine.name,
-                theirs.name,
-                "not run",
-                "no value of ours",
-                literature=theirs.literature,
-            )
-        elif baseline is None:
-            yield literature_finding(subject, theirs)
+        if mine.literature or theirs.literature:
+            yield literature_finding(mine, theirs, subject or baseline)
+        elif subject is None or baseline is None:
+            yield Finding(mine.name, theirs.name, "not run", "no value of ours")
         else:
             yield pair_finding(claim, subject, baseline, margin, ask)
 
@@ -169,3 +165,19 @@ def _untouched(claim: Claim) -> ClaimVerdict:
         return ClaimVerdict(claim, "undecided", claim.unchecked)
     names = ", ".join(claim.experiments()) or "no experiment of its own"
     return ClaimVerdict(claim, "not run", f"none of its cells has a value of ours ({names})")
+
+
+def _warnings(
+    claim: Claim, runs: RunSet, own: Sequence[Judged], findings: Sequence[Finding]
+) -> Iterator[str]:
+    """Yield what weakens the verdict on a claim: of its runs, and of the margin it is held to."""
+    for cell in _cells(claim, runs):
+        unheld = runs.tables[cell.published.table].table.variant.unheld
+        if cell.ours is not None:
+            yield from value_warnings(cell.ours, unheld=cell.published.experiment in unheld)
+            if claim.kind == "value" and cell.ours.is_mean:
+                yield MEAN_OF_SDS
+    if any(found.margin is not None for found in findings):
+        margins = sorted({margin for judged in own for margin in judged.table.margins})
+        yield from margin_warnings(margins, [n for one in own for n in one.table.margin_notes])
+    yield from (note for found in findings for note in found.notes)

@@ -57,14 +57,14 @@ def decisive(
     tested = [found for found in findings if found.difference is not None]
     if word == "does not hold" and quantifier == "all":
         own = [found for found in tested if found.word == "does not hold"]
-        return min(own, key=lambda found: _or(found.against, 1.0), default=None)
+        return min(own, key=_against, default=None)
     if word == "holds":
         own = [found for found in tested if found.word == "holds"]
         choose = max if quantifier == "all" else min
-        return choose(own, key=lambda found: _or(found.support, 1.0), default=None)
+        return choose(own, key=_support, default=None)
     wanted = "out of reach" if word == "out of reach with this design" else "undecided"
     own = [found for found in tested if found.word == wanted] or tested
-    return max(own, key=lambda found: _or(found.support, -(found.difference or 0.0)), default=None)
+    return max(own, key=_weakness, default=None)
 
 
 def _open(findings: Sequence[Finding], quantifier: Quantifier) -> ClaimWord:
@@ -77,5 +77,14 @@ def _open(findings: Sequence[Finding], quantifier: Quantifier) -> ClaimWord:
     return "undecided"
 
 
-def _or(value: float | None, other: float) -> float:
-    return other if value is None else value
+def _against(finding: Finding) -> float:
+    return 1.0 if finding.against is None else finding.against
+
+
+def _support(finding: Finding) -> float:
+    return 1.0 if finding.support is None else finding.support
+
+
+def _weakness(finding: Finding) -> float:
+    """Order tested pairs by p, then untested ones by how far the subject is below."""
+    return -(finding.difference or 0.0) if finding.support is None else finding.support

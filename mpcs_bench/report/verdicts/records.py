@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from mpcs_bench.report.published.records import Claim
-from mpcs_bench.stats import Equivalence
+from mpcs_bench.stats import Equivalence, PublishedGap
 
 CellWord = Literal[
     "equivalent", "differs", "inconclusive", "out of reach", "not comparable", "not run"
@@ -20,6 +20,8 @@ ClaimWord = Literal[
     "not run",
 ]
 PairWord = Literal["holds", "does not hold", "undecided", "out of reach", "not run"]
+Literature = Literal["none", "subject", "baseline", "both"]
+"""Which side of a pair is a row of other authors."""
 
 CELL_WORDS: tuple[CellWord, ...] = (
     "equivalent",
@@ -45,7 +47,8 @@ class CellVerdict:
     """Whether our value of a published cell is the published one; amounts in percentage points.
 
     `reasons` say why there was no test (`not comparable`, `not run`, and `out of reach` without a
-    test); `warnings` weaken what one says. `margin` is None where there is no value of ours.
+    test); `warnings` weaken what one says. `margin` is None where there is no value of ours. `gap`
+    is the difference in standard errors (z), which decides nothing.
     """
 
     word: CellWord
@@ -53,6 +56,7 @@ class CellVerdict:
     warnings: tuple[str, ...] = ()
     margin: float | None = None
     test: Equivalence | None = None
+    gap: PublishedGap | None = None
 
     @property
     def smallest_margin(self) -> float | None:
@@ -65,11 +69,12 @@ class Finding:
     """What our values say of one pair of a claim, or of one cell (`baseline` None).
 
     Differences are subject minus baseline in percentage points (for a value: ours minus claimed),
-    `low` and `high` the ends of their interval; `reach` is the smallest difference (margin) that
-    these folds could have shown. `support` and `against` are p values of the claim and of its
-    contrary, 1 where the difference points the other way; both None where no test was made.
+    `low` and `high` the ends of their interval; `reach` is the smallest difference that these folds
+    could have shown, `smallest_margin` the smallest margin, where the claim has one. `support` and
+    `against` are p values of the claim and of its contrary, 1 where the difference points the other
+    way, the larger one where two questions were asked; both None where no test was made.
     `word` is what the pair says on its own, before the claim's pairs are corrected for their
-    number. `one_question` marks that trained models were not asked.
+    number. `one_question` marks that trained models were not asked; `notes` say what was left out.
     """
 
     subject: str
@@ -84,10 +89,12 @@ class Finding:
     support: float | None = None
     against: float | None = None
     reach: float | None = None
-    literature: bool = False
+    literature: Literature = "none"
     one_question: bool = False
     trained: str | None = None
     margin: float | None = None
+    smallest_margin: float | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -100,7 +107,7 @@ class ClaimVerdict:
     """The verdict on one claim, from one set of runs; `why` is one sentence.
 
     `decisive` is the pair whose numbers stand for the claim, None where none was tested. `runs`
-    names the runs, None for a claim that none touches.
+    names the runs, None for a claim that none touches. `warnings` weaken what it says.
     """
 
     claim: Claim
@@ -112,3 +119,4 @@ class ClaimVerdict:
     protocols: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = ()
     decisive: Finding | None = None
+    warnings: tuple[str, ...] = ()

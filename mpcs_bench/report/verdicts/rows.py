@@ -45,6 +45,7 @@ def _of_cells(table: PaperTable) -> Iterator[dict[str, Any]]:
                 "reasons": (*cell.verdict.reasons, *cell.verdict.warnings),
                 "margin": cell.verdict.margin,
                 "smallest_margin": cell.verdict.smallest_margin,
+                "z": cell.verdict.gap.z if cell.verdict.gap else None,
                 **_amounts(cell),
             }
 
@@ -68,11 +69,11 @@ def _of_claim(verdict: ClaimVerdict) -> dict[str, Any]:
         "protocols": verdict.protocols,
         "scale": verdict.scale,
         "verdict": verdict.word,
-        "reasons": verdict.reasons or (verdict.why,),
+        "reasons": (*(verdict.reasons or (verdict.why,)), *verdict.warnings),
         "difference": found.difference if found else None,
         "low": found.low if found else None,
         "high": found.high if found else None,
         "n": found.n if found else None,
         "margin": found.margin if found else None,
-        "smallest_margin": found.reach if found and found.margin is not None else None,
+        "smallest_margin": found.smallest_margin if found else None,
     }

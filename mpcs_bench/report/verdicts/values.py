@@ -4,28 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from scipy import stats
-
+from mpcs_bench.report.verdicts.amounts import signed
 from mpcs_bench.report.verdicts.cells import against_published, untested
-from mpcs_bench.report.verdicts.records import Finding, PairWord
+from mpcs_bench.report.verdicts.equality import WORDS, beyond
+from mpcs_bench.report.verdicts.records import Finding
 from mpcs_bench.stats import Equivalence
 
 if TYPE_CHECKING:
     from mpcs_bench.report.paper.model import FilledCell
     from mpcs_bench.report.published.records import Claim
 
-WORDS: dict[str, PairWord] = {
-    "equivalent": "holds",
-    "differs": "does not hold",
-    "inconclusive": "undecided",
-    "out of reach": "out of reach",
-}
-
 
 def value_finding(claim: Claim, cell: FilledCell, folds: int | None, margin: float) -> Finding:
     """Hold our value of a cell to the claimed one, with the cell's own standard deviation.
 
-    `folds` is over how many that is; `margin` is in percentage points.
+    `folds` is over how many that is; `margin` is in percentage points. One question only: a
+    published value has no trained models behind it that ours could be paired with.
     """
     published, ours = cell.published, cell.ours
     if ours is None or claim.claimed.value is None:
@@ -47,19 +41,14 @@ def value_finding(claim: Claim, cell: FilledCell, folds: int | None, margin: flo
         n=test.n,
         p=test.p,
         support=test.p,
-        against=_beyond(test),
+        against=beyond(test),
         reach=test.half_width,
         margin=margin,
+        smallest_margin=test.half_width,
     )
 
 
-def _beyond(test: Equivalence) -> float:
-    """Return the p of the difference being larger than the margin."""
-    distance = (abs(test.difference) - test.margin) / test.standard_error
-    return float(stats.t.sf(distance, test.degrees_of_freedom))
-
-
 def _reason(test: Equivalence) -> str:
-    sign = f"{test.difference:+.2f}".replace("-", "−")
-    text = f"ours is {sign} points from it ({test.outcome} within {test.margin:g} points"
-    return f"{text}; {test.half_width or 0:.2f} is the smallest margin that could be shown)"
+    text = f"ours is {signed(test.difference)} points from it"
+    least = f"{test.half_width or 0:.2f} is the smallest margin that could be shown"
+    return f"{text} ({test.outcome} within {test.margin:g} points; {least})"

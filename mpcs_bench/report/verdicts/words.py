@@ -53,19 +53,38 @@ def first(reasons: Sequence[str], limit: int = FIRST) -> str:
 
 def told(findings: Sequence[Finding], word: ClaimWord, claim: Claim) -> str:
     """Return one sentence: what each pair says, and the numbers of the one that decides."""
-    chosen = decisive(findings, word, claim.quantifier) or findings[0]
     if len(findings) == 1:
-        return chosen.reason
-    if literature := [found for found in findings if found.literature and found.word != "not run"]:
-        above = sum((found.difference or 0.0) > 0 for found in literature)
-        return (
-            f"ours is above in {above} of {counted(len(literature), 'comparison')} with published "
-            "rows, against which there is no test"
-        )
+        return findings[0].reason
+    own = [found for found in findings if found.literature == "none"]
+    parts = []
+    if own:
+        there = [found for found in own if found.word != "not run"] or own
+        chosen = decisive(own, word, claim.quantifier) or there[0]
+        parts += [_counted(own), f"{chosen.name}: {chosen.reason}"]
+    parts += _published(findings)
+    return "; ".join(parts)
+
+
+def _counted(findings: Sequence[Finding]) -> str:
     counts = Counter(found.word for found in findings)
     parts = [f"{text} {counts[name]}" for name, text in _OF_PAIRS.items() if counts[name]]
-    line = f"{', '.join(parts)} of {counted(len(findings), 'comparison')}"
-    return f"{line}; {chosen.name}: {chosen.reason}"
+    return f"{', '.join(parts)} of {counted(len(findings), 'comparison')}"
+
+
+def _published(findings: Sequence[Finding]) -> list[str]:
+    """Say how ours stand to rows of others; of those that it cannot stand to, how many."""
+    of_others = [found for found in findings if found.literature != "none"]
+    held = [found for found in of_others if found.difference is not None]
+    above = sum(((f.difference or 0.0) > 0) == (f.literature == "baseline") for f in held)
+    parts = []
+    if held:
+        parts.append(
+            f"ours is above in {above} of {counted(len(held), 'comparison')} with published rows, "
+            "against which there is no test"
+        )
+    if left := len(of_others) - len(held):
+        parts.append(f"{counted(left, 'comparison')} with published rows without a value of ours")
+    return parts
 
 
 def cells_line(verdicts: Iterable[CellVerdict | None]) -> str:

@@ -76,8 +76,11 @@ def test_values_that_come_again_and_again_are_noticed(found):
     (finding,) = found("repeats", grid(repeated))
 
     assert (finding.severity, finding.place) == ("notice", "table-1")
-    assert finding.printed == "10 equal pairs of means"
-    assert "10 pairs of 276; 10 of them with the same deviation" in finding.explanation
+    assert finding.printed == "4 repeated means"
+    assert finding.explanation.startswith(
+        "Repeated in its cells: 1 mean, by 4 cells beyond the first (10 equal pairs, 10 of them "
+        "with the same deviation). So many or more come in none of 9,999 drawn from the model"
+    )
     assert finding.details[0].startswith("80.00: table-1/r0/c0 (80.00±1.00), ")
     assert found("repeats", grid(DIFFERENT)) == []
 
@@ -87,6 +90,20 @@ def test_few_test_items_make_repeats_likely(found, sizes):
 
     assert found("repeats", grid(coarse)) != []
     assert found("repeats", grid(coarse), items=sizes([10, 10, 10, 10, 10])) == []
+
+
+def test_a_value_that_two_tables_share_once_is_no_notice_and_many_are(found):
+    def tables(shared: int) -> dict[str, list[dict[str, object]]]:
+        one = grid(DIFFERENT)
+        two = [dict(c, row=f"s{c['row']}", part="other") for c in grid(DIFFERENT[::-1])]
+        for index, c in enumerate(two):
+            if index >= shared:
+                c["printed"] = f"{float(c['printed'].split('±')[0]) + 0.36:.2f}±1.00"
+        return {"table-1": one, "table-2": two}
+
+    assert found("repeats", tables(1)) == []
+    (finding,) = [f for f in found("repeats", tables(12)) if f.place == "the publication"]
+    assert finding.explanation.startswith("Repeated between tables: 12 means (")
 
 
 def test_a_method_has_one_reference(found):
@@ -124,6 +141,26 @@ def test_experiments_that_the_text_names_have_results(found, text, lacking):
     findings = found("experiments", cells, captions={"table-1": text})
 
     assert [(f.place, f.recomputed) for f in findings] == [("table-1", one) for one in lacking]
+
+
+@pytest.mark.parametrize(
+    ("text", "lacking"),
+    [
+        ("Runs 1 to 3", []),
+        ("of run-2 to run-4", ["no run_4"]),
+        ("Exp-9", []),
+        ("prune 7 branches", []),
+    ],
+)
+def test_how_experiments_are_called_is_learnt_from_the_tables(found, text, lacking):
+    cells = [
+        cell("ours", f"c{number}", "80.0", experiment=f"run_{number}", part=f"p{number}")
+        for number in (1, 2, 3)
+    ]
+
+    findings = found("experiments", cells, captions={"table-1": text})
+
+    assert [finding.recomputed for finding in findings] == lacking
 
 
 def test_numbers_of_experiments_that_are_skipped_are_told(found):

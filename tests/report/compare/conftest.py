@@ -58,6 +58,7 @@ class Made:
         self.results: list[Path] = []
         self.levels: tuple[str, ...] = ("image", "patient")
         self.classes = 2
+        self.group_of: dict[str, str] = {}
         self.baseline: str | None = "base"
 
     def predictions(self, answers: Sequence[Answer], magnification: int) -> list[dict[str, Any]]:
@@ -88,7 +89,7 @@ class Made:
             "pixel_hash": f"{image}/{number}",
             "image_id": image,
             "patient_id": patient or image,
-            "group_id": patient or image,
+            "group_id": self.group_of.get(patient, patient or image),
             "magnification": magnification,
             "patch_index": number,
             "label": label,

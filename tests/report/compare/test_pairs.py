@@ -69,8 +69,9 @@ def test_a_control_an_unknown_metric_and_itself_are_errors(two):
         ("new", {"metric": "patient_acuracy"}, "Did you mean 'patient_accuracy'?"),
         ("new", {"rope": -0.01}, "region of practical equivalence"),
     ):
-        with pytest.raises(ReportError, match=said.replace("?", r"\?")):
+        with pytest.raises(ReportError, match=said.replace("?", r"\?")) as caught:
             two.compare("base", candidate, **options)
+        assert caught.value.hint
 
 
 def test_higher_needs_both_questions(made):
@@ -85,6 +86,30 @@ def test_higher_needs_both_questions(made):
     assert place.claim == (
         "not shown for the methods (over folds: higher; these trained models: not shown)"
     )
+
+
+def test_seeds_averaged_first_decide_and_every_seed_does_not(made):
+    """Seeds that lie far apart within each fold hide a gain that is alike in all folds."""
+    apart = ([0, 0, 0, 0], [4, 4, 4, 4])
+    made.fill("base", [[3, 3, 3, 3]] * 5, seed=0)
+    made.fill("base", [[3, 3, 3, 3]] * 5, seed=1)
+    for seed, wrong in enumerate(apart):
+        made.fill(
+            "new", [[*wrong[:3], wrong[3] + (f == 0) * (1 - seed)] for f in range(5)], seed=seed
+        )
+    (place,) = made.compare("base", "new").pairs[0].places
+    decides, beside = place.outcomes[:2]
+    assert (decides.unit, beside.unit) == ("fold, seeds averaged", "fold x seed")
+    assert (decides.decisive, beside.decisive) == (True, False)
+    assert decides.p < 0.05 < beside.p
+    assert place.comparison.over_folds == place.comparison.finding == "higher"
+    assert any("decides nothing" in note for note in beside.notes)
+    with made.connection() as connection:
+        report = build_report(connection, "exp")
+    assert all(c.finding == "higher" for b in report.blocks[:2] for c in b.comparisons)
+    sheet = present(report).chapters[0].comparison
+    assert ("p", "every seed") in [(h.text, h.detail) for h in sheet.headers]
+    assert any("decides nothing" in note for note in sheet.notes)
 
 
 def test_both_questions_agreeing_is_a_claim(two):
@@ -109,19 +134,40 @@ def test_stored_rows_are_those_that_were_found(two):
     assert sorted(read, key=str) == sorted([{n: r[n] for n in names} for r in rows], key=str)
 
 
-def test_the_report_and_compare_store_the_same_numbers(two):
+def test_the_report_and_compare_store_the_same_rows(two):
+    def timeless(rows):
+        return [{k: v for k, v in r.items() if k != "computed_at"} for r in rows]
+
     found = significance_rows(two.compare("base", "new"))
     with two.connection() as connection:
         reported = comparison_rows(build_report(connection, "exp"))
-    keys = ("metric", "magnification", "unit", "method")
-    by_key = {tuple(r[k] for k in keys): r for r in found}
-    shared = [r for r in reported if tuple(r[k] for k in keys) in by_key]
-    assert len(shared) == 4
-    for row in shared:
-        other = by_key[tuple(row[k] for k in keys)]
-        assert {k: v for k, v in row.items() if k != "computed_at"} == {
-            k: v for k, v in other.items() if k != "computed_at"
-        }
+    assert len(found) == 6
+    assert timeless(found) == timeless(r for r in reported if r["metric"] == "patient_accuracy")
+
+
+def test_what_is_computed_again_leaves_nothing_of_the_earlier_answer(made):
+    """Refused, then a gain, then with a second seed a loss: names of tests and units change."""
+    store = made.store
+
+    def compared():
+        rows = significance_rows(made.compare("base", "new", metric="image_accuracy"))
+        store.save_comparisons(ComparisonRow(**row) for row in rows)
+        return store.query("SELECT unit, method, sign(mean_difference) FROM comparison")[1]
+
+    made.fill("base", made.BASE)
+    made.fill("new", made.BETTER, conditions=SHORTER)
+    assert compared() == [("fold", "not compared", None)]
+    made.plans["exp"] = made.plans["exp"][:5]
+    made.fill("new", made.BETTER)
+    assert {sign for *_, sign in compared()} == {1.0}
+    made.plans["exp"] = made.plans["exp"][:5]
+    worse = [[min(5, wrong + 1) for wrong in fold] for fold in made.BASE]
+    made.fill("base", made.BASE, seed=1)
+    for seed in range(2):
+        made.fill("new", worse, seed=seed)
+    rows = compared()
+    assert {sign for *_, sign in rows} == {-1.0}
+    assert len(rows) == len({row[:2] for row in rows}) == 7
 
 
 def test_the_report_shows_the_patients_beside_the_folds(two):

@@ -15,6 +15,7 @@ from mpcs_bench.stats import (
     corrected_resampled_t,
     holm,
     patient_sign_flip,
+    wilcoxon_signed_rank,
 )
 
 
@@ -43,6 +44,9 @@ def test_methods_are_tested_over_folds(two, patients):
     assert found["bayesian"].details["p_better"] == pytest.approx(belief.p_better)
     assert found["bayesian"].interval == pytest.approx(belief.interval)
     assert found["sign-flip by fold"].smallest_p == 0.0625
+    ranks = found["wilcoxon by fold"]
+    assert (ranks.n, ranks.unit, ranks.smallest_p) == (5, "fold", 0.0625)
+    assert ranks.p == pytest.approx(wilcoxon_signed_rank(folds).p)
 
 
 def test_trained_models_are_tested_over_patients(two, patients):
@@ -51,7 +55,7 @@ def test_trained_models_are_tested_over_patients(two, patients):
     flip = found["sign-flip by item"]
     assert (flip.n, flip.unit, flip.question) == (20, "patient", TRAINED_MODELS)
     assert flip.difference == pytest.approx(patients.mean())
-    assert flip.p == pytest.approx(patient_sign_flip(names, patients).p, rel=0.3)
+    assert flip.p == patient_sign_flip(names, np.round(patients, 9)).p
     boot = bootstrap_patient_mean(names, patients)
     assert found["bootstrap"].interval == pytest.approx(boot.bca, abs=1e-9)
 
@@ -90,7 +94,7 @@ def test_first_comes_the_mean_then_each_magnification_with_holm(made):
     mean, *columns = pair.places
     assert mean.comparison.column is None
     assert [place.comparison.column.test for place in columns] == [40, 100]
-    for name in ("corrected-t", "sign-flip by item"):
+    for name in ("corrected-t", "sign-flip by fold", "wilcoxon by fold", "sign-flip by item"):
         own = [next(o for o in place.outcomes if o.name == name) for place in columns]
         assert [o.p_adjusted for o in own] == pytest.approx(holm([o.p for o in own]))
     flip = next(o for o in mean.outcomes if o.name == "sign-flip by item")
@@ -153,3 +157,44 @@ def test_patches_are_resampled_by_image(made):
     assert (boot.n, boot.unit, boot.details["values"]) == (30, "image", 120)
     assert boot.difference == pytest.approx(0.5)
     assert boot.decisive
+
+
+def gain_in_patches(made, images, magnification=0):
+    """Add two methods that decide 1 of 4 patches of an image right, and 2 or 3."""
+    made.levels = ("patch", "image")
+    for name, right in (("base", [1, 1]), ("new", [2, 3])):
+        for fold in range(5):
+            rows = [
+                made.patch(
+                    f"m{magnification}f{fold}i{i}",
+                    i % 2,
+                    (i + (patch >= right[(i + fold) % 2])) % 2,
+                    patch,
+                    magnification=magnification,
+                )
+                for i in range(images)
+                for patch in range(4)
+            ]
+            made.add(name, rows, fold=fold, magnification=magnification)
+
+
+def test_a_few_images_decide_nothing_of_their_patches(made):
+    """The interval of 10 images is too short: one that leaves zero out shows nothing."""
+    gain_in_patches(made, 2)
+    (place,) = made.compare("base", "new", metric="patch_accuracy").pairs[0].places
+    boot = next(o for o in place.outcomes if o.name == "bootstrap")
+    assert boot.interval.low > 0
+    assert boot.finding == place.comparison.of_trained == "out of reach"
+    assert "10 images: an interval decides with 20 at the least" in boot.notes
+
+
+def test_of_several_magnifications_a_wider_interval_decides(made):
+    for magnification in (40, 100):
+        gain_in_patches(made, 4, magnification)
+    mean, *columns = made.compare("base", "new", metric="patch_accuracy").pairs[0].places
+    for place in columns:
+        boot = next(o for o in place.outcomes if o.name == "bootstrap")
+        assert (boot.interval.level, boot.deciding.level) == (0.95, 0.975)
+        assert boot.deciding.low < boot.interval.low
+        assert place.comparison.of_trained == "higher"
+    assert next(o for o in mean.outcomes if o.name == "bootstrap").deciding is None

@@ -111,3 +111,20 @@ def test_margins_of_the_protocols_are_kept_and_the_smallest_counts(paper, at):
     cell = at(found, "op", "finetune-accuracy")
     assert cell.verdict.margin == 2.0
     assert any("margins of 2 and 3 points" in text for text in cell.verdict.warnings)
+
+
+def test_the_csv_file_has_the_gap_in_standard_errors(published_report):
+    for table in published_report.tables:
+        lines = csv.DictReader(io.StringIO(render_paper_csv(table, published_report)))
+        for line, cell in zip(lines, table.cells, strict=True):
+            if line["gap_z"]:
+                error = cell.verdict.test.standard_error
+                assert float(line["gap_points"]) == pytest.approx(float(line["gap_z"]) * error)
+            else:
+                assert not (cell.verdict and cell.verdict.test and cell.verdict.test.p is not None)
+
+
+def test_a_page_explains_verdicts_claims_and_means(page):
+    terms = [term for term, _ in page.reading]
+
+    assert {"Verdict", "Claim", "Mean"} <= {*terms}

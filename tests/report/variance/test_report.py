@@ -75,6 +75,54 @@ def test_selecting_on_the_test_part_is_held_to_the_other_rules_split_by_split(be
     assert sheet is not None and "fewer images" in sheet.notes[0]
 
 
+def test_seeds_that_one_rule_lacks_are_left_out_of_both(bench: Any) -> None:
+    """With seed 0 alone the two rules are equal; seed 1, run for one of them, is far above it."""
+    for fold in range(3):
+        for rule, seed, value in (("last", 0, 0.5), ("test", 0, 0.5), ("test", 1, 0.91)):
+            bench.add(
+                rule,
+                {"image_accuracy": value + 0.01 * fold * seed},
+                fold=fold,
+                seed=seed,
+                conditions=_conditions(rule),
+            )
+    with bench.connection() as connection:
+        found = build_variance(connection, "exp")
+    (item,) = found.optimism
+    assert (item.splits, item.difference, item.left_out) == (3, 0.0, 3)
+    sheet = optimism_sheet(found)
+    assert sheet is not None and "3 values without a partner left out" in sheet.notes[1]
+
+
+def test_a_rerun_is_held_to_the_rerun_of_the_same_number(bench: Any) -> None:
+    for fold in (0, 1):
+        for replicate in (0, 1):
+            for rule in ("last", "test"):
+                if (rule, replicate) == ("last", 0):
+                    continue
+                bench.add(
+                    rule,
+                    {"image_accuracy": 0.6 + 0.2 * replicate},
+                    fold=fold,
+                    replicate=replicate,
+                    conditions=_conditions(rule),
+                )
+    with bench.connection() as connection:
+        (item,) = build_variance(connection, "exp").optimism
+    assert (item.difference, item.left_out) == (0.0, 2)
+
+
+def test_any_stored_metric_can_be_asked_for(bench: Any) -> None:
+    for fold in (0, 1):
+        bench.add("base", {"image_accuracy": 0.8, "image_f1_weighted": 0.7 + fold / 10}, fold=fold)
+    bench.add("base", {"image_accuracy": 0.8, "image_f1_weighted": float("nan")}, fold=2)
+    with bench.connection() as connection:
+        found = build_variance(connection, "exp", metric="image_f1_weighted")
+    (spread,) = found.spreads
+    assert found.metric.name == "image_f1_weighted"
+    assert (spread.components.n, spread.components.mean) == (2, pytest.approx(0.75))
+
+
 def test_cells_that_differ_in_something_else_are_not_paired(bench: Any) -> None:
     other = _conditions("test") | {"threads": 2}
     for fold in (0, 1):

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from mpcs_bench.report.model import Unit
 from mpcs_bench.report.paper.model import Departure, FilledCell, OurValue, PaperTable, Variant
 from mpcs_bench.report.published import Publication, read_published
 from mpcs_bench.report.verdicts.claims import Judged, claim_verdicts
@@ -92,6 +93,7 @@ class Study:
         scale: str = "paper",
         departures: Sequence[Departure] = (),
         margins: tuple[float, ...] = (3.0,),
+        late: tuple[str, ...] = (),
         unheld: tuple[str, ...] = (),
         **ours: Any,
     ) -> PaperTable:
@@ -111,7 +113,7 @@ class Study:
             for cell in published.cells
         ]
         variant = Variant(scale, None, ("p",), tuple(departures), unheld)
-        return PaperTable("table-1", published, variant, tuple(cells), margins)
+        return PaperTable("table-1", published, variant, tuple(cells), margins, late)
 
     def claims(
         self,
@@ -149,6 +151,7 @@ def our_value(folds: Sequence[float], scale: int, column: str, more: Mapping[str
             "is_mean": column == "mean",
             "splits": {fold: frozenset({f"split-{fold[1]}"}) for fold in own},
             "ratios": dict.fromkeys(own, 0.25),
+            "units": {Unit(*place, 0): value for place, value in own.items()},
         }
         | dict(more)
     )
@@ -160,9 +163,43 @@ def spread(centre: float, sd: float) -> list[float]:
     return [centre + sd * step / stdev(steps) for step in steps]
 
 
-def saying(finding: str) -> AskTrained:
-    """Return trained models that always say so."""
-    return lambda subject, baseline: TrainedAnswer(finding)  # type: ignore[arg-type]
+def claim_text(
+    kind: str,
+    *,
+    rows: str = "new",
+    baseline: str = "plain",
+    columns: str = "40x",
+    more: str = "",
+) -> str:
+    """Return a claims file with one claim."""
+    held = f"    baseline: [{{table: table-1, rows: [{baseline}], columns: [{columns}]}}]\n"
+    return (
+        f"claims:\n  - id: one\n    kind: {kind}\n    section: '5'\n    place: on Table 1\n"
+        f"    quote: it is so\n    subject: [{{table: table-1, rows: [{rows}], "
+        f"columns: [{columns}]}}]\n{held if baseline else ''}    paired_by: [column]\n{more}"
+    )
+
+
+def paired_values(
+    plain: float, differences: Sequence[float], column: str = "40x", row: str = "new"
+) -> Values:
+    """Return values of the baseline, and of a row that differs from it by so many points a fold."""
+    own = [plain + step for step in (-2, -1, 0, 1, 2)]
+    shifted = [one + by for one, by in zip(own, differences, strict=True)]
+    return {("plain", column): own, (row, column): shifted}
+
+
+SIDES = {"higher": 1.0, "lower": -1.0}
+
+
+def saying(finding: str, p: float | None = None, **more: Any) -> AskTrained:
+    """Return trained models that always say so: a point off, and sure of it to 0.1 points."""
+    at = SIDES.get(finding, 0.0)
+    if p is None and finding in SIDES:
+        p = 0.001
+    given = {"difference": at, "low": at - 0.1, "high": at + 0.1, "p": p} | more
+    answer = TrainedAnswer(finding, **({} if finding == "not asked" else given))  # type: ignore[arg-type]
+    return lambda subject, baseline: answer
 
 
 @pytest.fixture
@@ -188,13 +225,25 @@ def study(tmp_path: Path) -> Callable[..., Study]:
 
 
 @pytest.fixture
+def claim() -> Callable[..., str]:
+    """The text of a claims file with one claim."""
+    return claim_text
+
+
+@pytest.fixture
+def pair() -> Callable[..., Values]:
+    """Values of two rows that differ by given points."""
+    return paired_values
+
+
+@pytest.fixture
 def folds_of() -> Callable[[float, float], list[float]]:
     """Five values with just this mean and sample standard deviation."""
     return spread
 
 
 @pytest.fixture
-def trained() -> Callable[[str], AskTrained]:
+def trained() -> Callable[..., AskTrained]:
     """Trained models that always say one thing."""
     return saying
 
@@ -214,6 +263,7 @@ def verdict_of() -> Callable[..., CellVerdict | None]:
             cell,
             apart=apart,
             margins=table.margins,
+            late=table.margin_notes,
             folds=study.publication.folds_of(cell.published),
             unheld=bool(table.variant.unheld),
         )

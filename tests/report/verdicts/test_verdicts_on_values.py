@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -98,12 +99,34 @@ def test_no_value_makes_a_scaled_down_run_comparable(judge_apart, centre, sd):
     assert judge_apart(centre, sd) == "not comparable"
 
 
-def test_folds_without_a_value_make_another_experiment(study, verdict_of, folds_of):
+@pytest.mark.parametrize(
+    ("lacking", "reason"),
+    [
+        ({"planned": 10}, "5 of 10 planned folds with a value"),
+        ({"runs": 9, "planned_runs": 10}, "9 of 10 planned runs with a value"),
+    ],
+)
+def test_runs_without_a_value_make_another_experiment(study, verdict_of, folds_of, lacking, reason):
     own = study()
-    table = own.table({NEW: folds_of(87.0, 0.5)}, planned=10)
+    table = own.table({NEW: folds_of(87.0, 0.5)}, **lacking)
 
     assert verdict_of(own, table, *NEW).word == "not comparable"
-    assert verdict_of(own, table, *NEW).reasons == ("5 of 10 planned folds with a value",)
+    assert verdict_of(own, table, *NEW).reasons == (reason,)
+
+
+def test_the_gap_in_standard_errors_goes_with_the_verdict(study, verdict_of, folds_of):
+    own = study()
+    found = verdict_of(own, own.table({NEW: folds_of(88.0, 0.7)}), *NEW)
+
+    assert found.gap.gap == pytest.approx(1.0)
+    assert found.gap.z == pytest.approx(1.0 / math.sqrt(0.7**2 / 5 + 0.5**2 / 5))
+
+
+def test_without_a_published_deviation_there_is_a_gap_and_no_z(study, verdict_of, folds_of):
+    own = study()
+    found = verdict_of(own, own.table({("newer", "f1"): folds_of(0.85, 0.01)}), "newer", "f1")
+
+    assert (found.gap.gap, found.gap.z) == (pytest.approx(2.0), None)
 
 
 def test_a_cell_without_a_value_of_ours_is_not_run(study, verdict_of):
@@ -154,11 +177,12 @@ def test_the_number_of_folds_comes_from_the_test_items_where_they_say_it(study):
 def test_what_weakens_a_verdict_is_said(study, verdict_of, folds_of):
     own = study()
     values = {("new", "mean"): folds_of(87.0, 0.5)}
-    table = own.table(values, unheld=("exp-2",), selected_on_test=True, runs=9, planned_runs=10)
+    late = "p: margin set after the run"
+    table = own.table(values, unheld=("exp-2",), selected_on_test=True, late=(late,))
     found = verdict_of(own, table, "new", "mean")
 
     assert found.word == "equivalent"
-    assert {MEAN_OF_SDS, SELECTED, UNHELD, "9 of 10 planned runs have a value"} <= {*found.warnings}
+    assert {MEAN_OF_SDS, SELECTED, UNHELD, late} <= {*found.warnings}
 
 
 def test_a_mean_column_is_judged_by_the_folds_own_means(study, folds_of):

@@ -1,0 +1,20 @@
+"""Readable ids of stages, less the parts that may differ between two runs that are compared."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+SEEDS = ("seed=", "replicate=")
+PLACES = ("fold=", "split-seed=", *SEEDS)
+
+
+def without(symbolic: str, prefixes: tuple[str, ...]) -> str:
+    """Return a readable id without the parts that begin with one of `prefixes`."""
+    return "/".join(part for part in symbolic.split("/") if not part.startswith(prefixes))
+
+
+def seeds_in(names: Iterable[str]) -> frozenset[tuple[str, ...]]:
+    """Return which seeds and replicates the ids name, together as each names them."""
+    return frozenset(
+        tuple(part for part in name.split("/") if part.startswith(SEEDS)) for name in names
+    )

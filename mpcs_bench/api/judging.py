@@ -79,14 +79,15 @@ def check(
     """Run a protocol anew and hold it to `baseline`; with `update` store the run as baseline.
 
     The workspace is emptied first, of what an earlier check left. None where it was stored.
-    Raises CheckError for a baseline that is missing, damaged or of another protocol, for a
-    workspace that holds something else, and where nothing could run.
+    Raises CheckError for a baseline that is missing, damaged or of another protocol, or cannot be
+    written, for a workspace that holds something else, and where nothing could run; StoreError for
+    a workspace that another run works in.
     """
     from mpcs_bench.check.run import Checked, held, stored
     from mpcs_bench.engine.device import resolve_device
 
     def execute(watch: Observer) -> tuple[Plan, Outcome]:
-        return run([reference], workspace, options, observer=watch)
+        return run([reference], workspace, options, observer=watch, locked=True)
 
     loaded = load(reference, options)
     checked = Checked(

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from mpcs_bench.api.options import DEFAULTS, LOCALLY, Execution, Options
 from mpcs_bench.api.protocols import choose, expand, load, plugin_files, registry
 from mpcs_bench.api.reading import load_published
 from mpcs_bench.api.upkeep import record_origins
-from mpcs_bench.errors import BenchError, DataError
+from mpcs_bench.errors import BenchError, DataError, did_you_mean
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from mpcs_bench.engine.binding import Binder
     from mpcs_bench.engine.executor import Executor
     from mpcs_bench.engine.plan import Plan
+    from mpcs_bench.engine.ray import RayOptions
     from mpcs_bench.engine.running import Observer, Outcome
     from mpcs_bench.engine.workspace import Workspace
     from mpcs_bench.registry.registry import Registry
@@ -60,17 +62,20 @@ def run(
     execution: Execution = LOCALLY,
     *,
     observer: Observer,
+    locked: bool = False,
 ) -> tuple[Plan, Outcome]:
     """Plan and run protocols; returns the plan and what came of it.
 
-    The workspace is locked meanwhile. On Ctrl-C or SIGTERM finished results and checkpoints are
-    kept, and KeyboardInterrupt is raised: running again goes on from there.
+    The workspace is locked meanwhile, by the caller where it is `locked`. On Ctrl-C or SIGTERM
+    finished results and checkpoints are kept, and KeyboardInterrupt is raised: running again goes
+    on from there.
     """
     from mpcs_bench.engine.retrying import failed_only
     from mpcs_bench.engine.running import Run
 
     workspace.create()
-    with workspace.lock():
+    options = _placed(options, execution)
+    with nullcontext() if locked else workspace.lock():
         planned = plan(references, workspace, options, observer=observer)
         record_origins(workspace, references, options, planned)
         with suppress(BenchError):  # `report` tries again
@@ -150,5 +155,40 @@ def _executor(planned: Plan, options: Options, execution: Execution) -> Callable
     from mpcs_bench.engine.pool import WorkerPool
     from mpcs_bench.engine.running import default_jobs
 
+    if execution.executor == "ray":
+        from mpcs_bench.engine.ray import ray_executor
+
+        ray, threads, device = _ray_options(options, execution), planned.threads, planned.device
+        return lambda _stages: ray_executor(ray, threads=threads, device=device)
     jobs = options.jobs or default_jobs(planned.device, planned.cores)
     return lambda stages: WorkerPool(min(jobs, stages), planned.threads)
+
+
+def _placed(options: Options, execution: Execution) -> Options:
+    """Return `options` with the device that the executor has.
+
+    Raises BenchError for an executor that there is not.
+    """
+    if execution.executor == "local":
+        return options
+    if execution.executor == "ray":
+        from mpcs_bench.engine.ray import ray_device
+
+        device = ray_device(options.device, _ray_options(options, execution))
+        return replace(options, device=device)
+    raise BenchError(
+        f"There is no executor '{execution.executor}'."
+        f"{did_you_mean(execution.executor, ['local', 'ray'])}",
+        hint="Executors: local, ray.",
+    )
+
+
+def _ray_options(options: Options, execution: Execution) -> RayOptions:
+    from mpcs_bench.engine.ray import RayOptions
+
+    return RayOptions(
+        address=execution.address,
+        jobs=options.jobs,
+        gpus=execution.gpus,
+        memory=execution.memory,
+    )

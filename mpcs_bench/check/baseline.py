@@ -6,13 +6,17 @@ import json
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from mpcs_bench.check.errors import CheckError
 from mpcs_bench.records.atomic_write import atomic_write_text
 
 FORMAT = 2
 Better = Literal["higher", "either"]
+MAKE = "Make one with `mpcs-bench check PROTOCOL --baseline FILE --update`."
+RESTORE = (
+    "Restore it from version control: a new one, made with --update, would hide what has changed."
+)
 
 
 class _Record(BaseModel):
@@ -27,11 +31,15 @@ class Provenance(_Record):
 
 
 class Reference(_Record):
-    """The reference step of this run: seconds, the bytes its process took, the CPU's kernels."""
+    """The reference step of this run: seconds, the bytes its process took, the CPU's kernels.
 
-    seconds: float
-    peak_bytes: int
+    `cpu_seconds` are those of its process and all its threads; None in older files.
+    """
+
+    seconds: float = Field(gt=0)
+    peak_bytes: int = Field(ge=0)
     cpu: str
+    cpu_seconds: float | None = Field(default=None, gt=0)
 
 
 class StageRecord(_Record):
@@ -39,7 +47,8 @@ class StageRecord(_Record):
 
     `settings` names an entry of the observation's `settings`; `weights` is the SHA-256 of the file
     of its initial weights, or what takes its place (`none`); `peak_bytes` is the most RAM its
-    process had (0: not known); `upstream` the readable id of the stage before it.
+    process had (0: not known); `upstream` the readable id of the stage before it. `cpu_seconds`
+    are those of its process and all its threads; None where they are not known.
     """
 
     kind: str
@@ -48,9 +57,10 @@ class StageRecord(_Record):
     settings: str
     weights: str
     digest: str
-    seconds: float
-    peak_bytes: int
+    seconds: float = Field(gt=0)
+    peak_bytes: int = Field(ge=0)
     upstream: str | None = None
+    cpu_seconds: float | None = Field(default=None, gt=0)
 
 
 class Series(_Record):
@@ -95,21 +105,23 @@ def write_baseline(path: Path, observed: Observation) -> None:
 
 
 def read_baseline(path: Path) -> Observation:
-    """Read a baseline; raises CheckError where it is missing, damaged or of a newer format."""
-    hint = "Make one with `mpcs-bench check PROTOCOL --baseline FILE --update`."
+    """Read a baseline; raises CheckError where it is missing, damaged or of another format."""
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise CheckError(f"There is no baseline {path}.", hint=MAKE) from None
     except OSError as error:
         raise CheckError(
-            f"The baseline {path} cannot be read: {error.strerror}.", hint=hint
+            f"The baseline {path} cannot be read: {error.strerror}.",
+            hint="Give the JSON file that --update wrote.",
         ) from None
     except ValueError as error:
-        raise CheckError(f"The baseline {path} is no JSON: {error}.", hint=hint) from None
+        raise CheckError(f"The baseline {path} is no JSON: {error}.", hint=RESTORE) from None
     found = document.get("format") if isinstance(document, dict) else None
     if found != FORMAT:
         raise CheckError(
             f"The baseline {path} has format {found}, and this mpcs-bench reads {FORMAT}.",
-            hint=hint,
+            hint=RESTORE if found is None else MAKE,
         )
     try:
         return Observation.model_validate(document)
@@ -117,5 +129,5 @@ def read_baseline(path: Path) -> Observation:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"]))
         raise CheckError(
-            f"The baseline {path} is damaged at {place}: {first['msg']}.", hint=hint
+            f"The baseline {path} is damaged at {place}: {first['msg']}.", hint=RESTORE
         ) from None

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from mpcs_bench.check.baseline import Observation, Series
 from mpcs_bench.check.blocked_permutation import Shift, blocked_shift
 from mpcs_bench.check.items import Item
+from mpcs_bench.check.names import told
 from mpcs_bench.stats import holm
 
 SHOWN = 5
@@ -36,7 +37,7 @@ def compare_samples(before: Observation, after: Observation, false_alarms: float
             more = " ..." if len(missing) > SHOWN else ""
             yield Item(
                 "samples",
-                f"{old.subject}: {old.what}",
+                f"{told(old.subject)}: {old.what}",
                 "regression",
                 "; ".join(missing[:SHOWN]) + more,
             )
@@ -68,16 +69,15 @@ def _missing(old: Series, found: Series | None, run: set[tuple[str, str]]) -> It
 def _item(old: Series, shift: Shift, p: float, false_alarms: float, tests: int) -> Item:
     loss = old.better == "either"
     size = f"{shift.difference:+.4g}" if loss else f"{100 * shift.difference:+.2f} points"
-    way = "another than" if loss else "worse than"
     said = f"{size} ({shift.n_after} values against {shift.n_before}); p = {p:.4g} after Holm"
     regression = p <= false_alarms
     if regression:
-        said = f"{way} the baseline: {said}"
+        said = f"{'moved from' if loss else 'worse than'} the baseline's by {said}"
     elif tests * shift.smallest_p > false_alarms:
         said += "; too few values for these tests to raise an alarm by this series alone"
     return Item(
         rule="samples",
-        subject=f"{old.subject}: {old.what}",
+        subject=f"{told(old.subject)}: {old.what}",
         verdict="regression" if regression else "passed",
         message=said,
         p=shift.p,
@@ -92,7 +92,7 @@ def _bound(old: Series, shift: Shift) -> Item:
     outside = abs(shift.difference) > LOSS_BOUND * abs(mean)
     return Item(
         rule="loss bound",
-        subject=f"{old.subject}: {old.what}",
+        subject=f"{told(old.subject)}: {old.what}",
         verdict="regression" if outside else "passed",
         message=f"{mean:.4g} -> {mean + shift.difference:.4g} "
         f"(allowed: {LOSS_BOUND:.0%} either way)",

@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Mapping
 from typing import Any
 
-from mpcs_bench.check.baseline import Observation
+from mpcs_bench.check.baseline import RESTORE, Observation
 from mpcs_bench.check.compare_cost import Slack, compare_cost
 from mpcs_bench.check.compare_digests import compare_digests
 from mpcs_bench.check.compare_samples import compare_samples
@@ -20,7 +20,9 @@ from mpcs_bench.engine.running import Outcome
 from mpcs_bench.engine.workspace import Workspace
 from mpcs_bench.errors import ExitCode, SplitError, StageError
 
-MARK = "check-workspace.json"
+MARK, LOCK = "check-workspace.json", "run.lock"
+NUMBERS = ("digest", "samples")
+"""The rules that compare numbers; the others hold what was planned, and what it cost."""
 
 
 def hold(
@@ -32,13 +34,21 @@ def hold(
     seconds: float,
     failures: Mapping[str, str],
 ) -> Check:
-    """Return the check of `after`; `failures` are the stages of the run that failed."""
+    """Return the check of `after`; `failures` are the stages of the run that failed.
+
+    Raises CheckError where no number of the run was compared: that is no pass.
+    """
     differs = tuple(broken_promise(before.provenance.environment, after.provenance.environment))
     items = [Item("run", name, "failed", text) for name, text in failures.items()]
     items += compare_structure(before, after)
     items += compare_digests(before, after, differs)
     items += compare_samples(before, after, false_alarms)
     items += compare_cost(before, after, slack)
+    compared = (item.rule in NUMBERS and item.verdict != "notice" for item in items)
+    if not failures and not any(compared):
+        raise CheckError(
+            "No number of this run has one in the baseline to be compared with.", hint=RESTORE
+        )
     return _check(
         before,
         items,
@@ -78,26 +88,33 @@ def refuse_failures(failures: Mapping[str, str]) -> None:
         )
 
 
-def fresh_workspace(workspace: Workspace) -> None:
-    """Empty a workspace of earlier checks: a stored result would hide what has changed.
-
-    Raises CheckError for a folder that holds something else.
-    """
+def require_own(workspace: Workspace) -> None:
+    """Raise CheckError for a folder that holds something other than an earlier check."""
     root = workspace.root
-    mark = root / MARK
-    if root.exists() and any(root.iterdir()) and not mark.is_file():
+    if root.exists() and not root.is_dir():
+        raise CheckError(f"The workspace {root} is a file.", hint="Name a folder with --workspace.")
+    # A check that was killed as it began has left its lock alone.
+    left = [entry for entry in root.iterdir() if entry.name != LOCK] if root.is_dir() else []
+    if left and not (root / MARK).is_file():
         raise CheckError(
             f"The folder {root} holds something other than an earlier check.",
             hint="A check runs everything anew, in a folder of its own: give another --workspace.",
         )
-    if root.exists():
-        for entry in root.iterdir():
-            if entry.is_dir():
-                shutil.rmtree(entry)
-            elif entry.name not in (MARK, "run.lock"):
-                entry.unlink()
-    workspace.create()
-    mark.write_text(json.dumps({"format": 1, "emptied by the next check": True}) + "\n")
+
+
+def empty(workspace: Workspace) -> None:
+    """Empty a workspace of earlier checks: a stored result would hide what has changed.
+
+    The caller holds its lock: another check may be at work in it.
+    """
+    root = workspace.root
+    mark = json.dumps({"format": 1, "emptied by the next check": True}) + "\n"
+    (root / MARK).write_text(mark, encoding="utf-8")
+    for entry in root.iterdir():
+        if entry.is_dir():
+            shutil.rmtree(entry)
+        elif entry.name not in (MARK, LOCK):
+            entry.unlink()
 
 
 def _check(

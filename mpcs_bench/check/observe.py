@@ -64,6 +64,7 @@ def observe(
             weights=str(stage.job.hashed["weights"]),
             digest=result_digest(result),
             seconds=float(result.manifest.timings["seconds"]),
+            cpu_seconds=result.manifest.timings.get("cpu_seconds"),
             peak_bytes=int(peaks.get(stage.key, 0)),
             upstream=names.get(stage.job.upstream_key or ""),
         )

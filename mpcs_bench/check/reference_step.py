@@ -39,14 +39,14 @@ class ReferenceStep:
         """Take it some times. Raises StageError where its process dies."""
         try:
             self._connection.send("measure")
-            seconds, peak, cpu = self._connection.recv()
+            seconds, cpu_seconds, peak, cpu = self._connection.recv()
         except (EOFError, OSError):
             self._process.join()
             raise StageError(
                 f"The reference step on {self._device} ended with {self._process.exitcode}.",
                 hint="Look at `mpcs-bench doctor`.",
             ) from None
-        return Reference(seconds=seconds, peak_bytes=peak, cpu=cpu)
+        return Reference(seconds=seconds, cpu_seconds=cpu_seconds, peak_bytes=peak, cpu=cpu)
 
     def __enter__(self) -> Self:
         return self
@@ -60,8 +60,13 @@ class ReferenceStep:
 
 def faster(first: Reference, second: Reference) -> Reference:
     """Return what two measurements of one machine say together."""
-    quick = min(first, second, key=lambda measured: measured.seconds)
-    return quick.model_copy(update={"peak_bytes": max(first.peak_bytes, second.peak_bytes)})
+    cpu = [measured.cpu_seconds for measured in (first, second) if measured.cpu_seconds is not None]
+    together = {
+        "seconds": min(first.seconds, second.seconds),
+        "cpu_seconds": min(cpu, default=None),
+        "peak_bytes": max(first.peak_bytes, second.peak_bytes),
+    }
+    return first.model_copy(update=together)
 
 
 def _serve(connection: Connection, device: str, threads: int) -> None:
@@ -74,7 +79,7 @@ def _serve(connection: Connection, device: str, threads: int) -> None:
         connection.send(_measure(device, threads))
 
 
-def _measure(device: str, threads: int) -> tuple[float, int, str]:
+def _measure(device: str, threads: int) -> tuple[float, float, int, str]:
     import torch
     from torch import nn
 
@@ -92,9 +97,9 @@ def _measure(device: str, threads: int) -> tuple[float, int, str]:
     ).to(device)
     images = torch.rand(BATCH, 3, SIZE, SIZE, device=device)
     labels = torch.arange(BATCH, device=device) % 2
-    best = float("inf")
+    best = cpu_best = float("inf")
     for _ in range(STEPS):
-        begun = time.perf_counter()
+        begun, cpu_begun = time.perf_counter(), time.process_time()
         loss = nn.functional.cross_entropy(model(images), labels)
         loss.backward()  # type: ignore[no-untyped-call]
         with torch.no_grad():  # no torch.optim: it loads a compiler, for a second
@@ -104,8 +109,9 @@ def _measure(device: str, threads: int) -> tuple[float, int, str]:
                     weights.grad = None
         loss.item()  # waits for the device
         best = min(best, time.perf_counter() - begun)
+        cpu_best = min(cpu_best, time.process_time() - cpu_begun)
     cpu = torch.backends.cpu.get_cpu_capability()
-    return best, peak_bytes("self"), str(cpu)
+    return best, cpu_best, peak_bytes("self"), str(cpu)
 
 
 def peak_bytes(pid: int | str) -> int:

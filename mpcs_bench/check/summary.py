@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from mpcs_bench.check.items import Check
-from mpcs_bench.check.words import conditions, headline, telling
+from mpcs_bench.check.words import advice, conditions, headline, telling
 from mpcs_bench.report.markdown import markdown_environment, tidied
 
 
@@ -22,7 +22,7 @@ def render_summary(check: Check) -> str:
     return tidied(
         template.render(
             headline=headline(check),
-            conditions=conditions(check),
+            conditions=[*conditions(check), *advice(check)],
             telling=telling(check),
             passed=[item for item in check.items if item.verdict == "passed"],
         )

@@ -9,6 +9,7 @@ from typing import Any
 from mpcs_bench.check.items import Check, Item
 
 FAILING = ("failed", "regression")
+COSTS = ("time", "memory")
 
 
 def headline(check: Check) -> str:
@@ -35,6 +36,25 @@ def conditions(check: Check) -> list[str]:
         f"{check.false_alarms:.0%} of pairs of a baseline and a run (Holm over all tests); one "
         "baseline whose values happened to be high raises more.",
     ]
+
+
+def advice(check: Check) -> list[str]:
+    """Return what to do about what is not fine, one sentence each."""
+    rules = {item.rule for item in check.regressions}
+    found = []
+    if any(item.verdict == "failed" for item in check.items):
+        found.append("A stage failed: mend it, or `mpcs-bench doctor`; then check again.")
+    if rules - {*COSTS}:
+        found.append(
+            "If this change is meant, store a new baseline with --update and have its changes "
+            "reviewed; if not, the first row of the table says where to look."
+        )
+    if rules & {*COSTS}:
+        found.append(
+            "Time and memory can be the machine's: run again when it is quiet, or allow more with "
+            "--time-slack and --memory-slack."
+        )
+    return found
 
 
 def telling(check: Check) -> list[Item]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
@@ -61,7 +62,7 @@ def _rows(audit: Audit, skipped: bool) -> list[dict[str, Any]]:
 
 
 def _show(audit: Audit, details: bool, *, filtered: bool) -> None:
-    say(f"{audit.publication}: {_findings(len(audit.findings))}")
+    say(_summary(audit))
     for rule, asks in audit.asked.items():
         found = [finding for finding in audit.findings if finding.rule == rule]
         if not found:
@@ -85,6 +86,17 @@ def _show(audit: Audit, details: bool, *, filtered: bool) -> None:
     if audit.skipped:
         say("\nNot checked:")
         _show_skipped(audit)
+    if audit.findings:
+        say(f"\n{_summary(audit)}")  # the page is long: what a terminal still shows is its end
+
+
+def _summary(audit: Audit) -> str:
+    from mpcs_bench.report.audit import SEVERITIES
+
+    counts = Counter(finding.severity for finding in audit.findings)
+    parts = [f"{n} {severity}" for severity in SEVERITIES if (n := counts[severity])]
+    listed = f": {', '.join(parts)}" if parts else ""
+    return f"{audit.publication}: {_findings(len(audit.findings))}{listed}"
 
 
 def _findings(number: int) -> str:

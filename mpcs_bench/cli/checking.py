@@ -11,8 +11,11 @@ from mpcs_bench import api
 from mpcs_bench.cli import options as cli
 from mpcs_bench.cli.output import print_json, print_table, remark, say
 from mpcs_bench.cli.progress import observing
+from mpcs_bench.errors import ExitCode
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from mpcs_bench.check.items import Check
 
 CHECK_WORKSPACE = Path("mpcs-check")
@@ -40,9 +43,14 @@ def check(
         float, typer.Option("--memory-slack", min=1, help="The same for memory.")
     ] = 1.5,
     summary: Annotated[
-        Path | None, typer.Option("--summary", help="Add a Markdown summary to this file.")
-    ] = None,
-    junit: Annotated[Path | None, typer.Option("--junit", help="Write JUnit XML.")] = None,
+        str,
+        typer.Option(
+            "--summary", metavar="FILE", help="Add a Markdown summary to this file ('': none)."
+        ),
+    ] = "",
+    junit: Annotated[
+        str, typer.Option("--junit", metavar="FILE", help="Write JUnit XML ('': none).")
+    ] = "",
     workspace: cli.WorkspaceFolder = CHECK_WORKSPACE,
     overlay: cli.Overlays = None,
     scale: cli.Scale = None,
@@ -62,6 +70,7 @@ def check(
     2 usage (no baseline, or one of another protocol), 3 regression, 4 nothing ran.
     """
     from mpcs_bench.check.compare_cost import Slack
+    from mpcs_bench.check.destinations import require_writable
 
     options = cli.read_options(
         overlays=overlay,
@@ -73,41 +82,53 @@ def check(
         device=device,
         jobs=jobs,
     )
-    with observing() as observer:
-        found = api.check(
-            protocol,
-            baseline,
-            cli.workspace_at(workspace),
-            options,
-            observer=observer,
-            update=update,
-            false_alarms=false_alarms,
-            slack=Slack(time_slack, memory_slack),
-        )
+    # An environment variable that is not set gives an empty name: no file is asked for.
+    pages = {"--summary": summary, "--junit": junit}
+    files = {option: Path(name) for option, name in pages.items() if name}
+    for option, path in files.items():
+        require_writable(path, option)
+    try:
+        with observing() as observer:
+            found = api.check(
+                protocol,
+                baseline,
+                cli.workspace_at(workspace),
+                options,
+                observer=observer,
+                update=update,
+                false_alarms=false_alarms,
+                slack=Slack(time_slack, memory_slack),
+            )
+    except KeyboardInterrupt:
+        remark(f"Interrupted. Nothing was compared; the baseline {baseline} is as it was.")
+        raise typer.Exit(ExitCode.INTERRUPTED) from None
     if found is None:
         if as_json:
             print_json({"baseline": str(baseline), "updated": True})
         else:
             say(f"Baseline: {baseline}")
         return
-    _leave(found, summary, junit)
     _show(found, as_json=as_json)
+    _leave(found, files)
     raise typer.Exit(found.exit_code)
 
 
-def _leave(found: Check, summary: Path | None, junit: Path | None) -> None:
-    if summary is not None:
-        from mpcs_bench.check.summary import append_summary
+def _leave(found: Check, files: Mapping[str, Path]) -> None:
+    from mpcs_bench.check.errors import CheckError
+    from mpcs_bench.check.junit import write_junit
+    from mpcs_bench.check.summary import append_summary
 
-        append_summary(summary, found)
-    if junit is not None:
-        from mpcs_bench.check.junit import write_junit
-
-        write_junit(junit, found)
+    for option, write in (("--summary", append_summary), ("--junit", write_junit)):
+        if (path := files.get(option)) is None:
+            continue
+        try:
+            write(path, found)
+        except OSError as error:  # a disk that ran full
+            raise CheckError(f"{option} {path} cannot be written: {error.strerror}.") from None
 
 
 def _show(found: Check, *, as_json: bool) -> None:
-    from mpcs_bench.check.words import as_plain, conditions, headline, telling
+    from mpcs_bench.check.words import advice, as_plain, conditions, headline, telling
 
     if as_json:
         print_json(as_plain(found))
@@ -115,6 +136,6 @@ def _show(found: Check, *, as_json: bool) -> None:
     rows = [(item.verdict, item.rule, item.subject, item.message) for item in telling(found)]
     if rows:
         print_table(["verdict", "looked at", "subject", "seen"], rows)
-    for line in conditions(found):
+    for line in (*conditions(found), *advice(found)):
         remark(line)
     say(headline(found))

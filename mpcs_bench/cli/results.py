@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from mpcs_bench import api
 from mpcs_bench.cli import options as cli
-from mpcs_bench.cli.output import print_json, print_table, say, stdout
-from mpcs_bench.errors import StoreError, did_you_mean
+from mpcs_bench.cli.output import print_json, print_table, remark, say, stdout
+from mpcs_bench.errors import BenchError, StoreError, did_you_mean
 from mpcs_bench.shipped import folder
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
+
+    from mpcs_bench.provenance.chain import Chain
+    from mpcs_bench.store import Store
 
 
 def results(
@@ -49,9 +53,23 @@ def results(
 def show(
     cell: Annotated[str, typer.Argument(help="A cell's number, key (or its start), or id.")],
     workspace: cli.WorkspaceFolder = cli.DEFAULT_WORKSPACE,
+    provenance: Annotated[
+        bool,
+        typer.Option(
+            "--provenance",
+            help="Show what it comes from and how to repeat it.",
+        ),
+    ] = False,
+    plugin: cli.Plugins = None,
     as_json: cli.Json = False,
 ) -> None:
-    """Show one cell: its axes, conditions, metrics, and what it was made with."""
+    """Show one cell: its axes, conditions, metrics, and what it was made with.
+
+    With --provenance the whole chain: protocol, stages, data, code, environment, command.
+    """
+    if provenance:
+        _show_chain(api.provenance(cli.workspace_at(workspace), cell, plugin or ()), as_json)
+        return
     store = api.connect(cli.workspace_at(workspace))
     tables = folder("reports") / "tables"
     with store.reader() as connection:
@@ -89,6 +107,16 @@ def show(
     print_table(names, metrics)
 
 
+def _show_chain(chain: Chain, as_json: bool) -> None:
+    from mpcs_bench.cli.provenance import chain_lines
+
+    if as_json:
+        print_json(chain.to_dict())
+        return
+    for line in chain_lines(chain):
+        say(line)
+
+
 def sql(
     query: Annotated[str, typer.Argument(help="One SELECT over the public views.")],
     workspace: cli.WorkspaceFolder = cli.DEFAULT_WORKSPACE,
@@ -100,7 +128,12 @@ def sql(
     Views: protocols, cells, metrics, predictions, samples, history, stages, comparison, published,
     claims, verdicts.
     """
-    columns, rows = api.connect(cli.workspace_at(workspace)).query(query)
+    if as_json and as_csv:
+        raise BenchError("--json and --csv exclude each other.", hint="Leave one of them out.")
+    store = api.connect(cli.workspace_at(workspace))
+    columns, rows = store.query(query)
+    if not rows and _no_verdicts(query, store):
+        remark("The view verdicts is empty here: `mpcs-bench report` fills it.")
     if as_json:
         print_json([dict(zip(columns, row, strict=True)) for row in rows])
     elif as_csv:
@@ -109,9 +142,21 @@ def sql(
 
         writer = csv.writer(sys.stdout)
         writer.writerow(columns)
-        writer.writerows(rows)
+        writer.writerows([_field(value) for value in row] for row in rows)
     else:
         print_table(columns, rows)
+
+
+def _no_verdicts(query: str, store: Store) -> bool:
+    """Say whether `query` asks for verdicts where none is stored yet."""
+    asked = re.search(r"\bverdicts\b", query, re.IGNORECASE)
+    return asked is not None and not store.query("SELECT 1 FROM verdicts LIMIT 1")[1]
+
+
+def _field(value: Any) -> Any:
+    """Return a value as a field of CSV: lists and structures are JSON."""
+    nested = isinstance(value, dict | list | tuple)
+    return json.dumps(value, default=str, ensure_ascii=False) if nested else value
 
 
 def _check_known(connection: DuckDBPyConnection, names: list[str]) -> None:

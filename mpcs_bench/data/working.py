@@ -49,7 +49,7 @@ def working_frames(
     and free).
     """
     layout = _lay_out(index, size)
-    path = cache / "working" / f"{layout.key()}.npy"
+    path = _file(cache, layout)
     pixels = _whole(path, layout.nbytes)
     if pixels is None:
         _make(path, layout, PixelCache.under(cache), workers)
@@ -60,6 +60,11 @@ def working_frames(
             hint="See whether the disk of the workspace is sound, and run again.",
         )
     return Frames(pixels, layout.size, layout.start, layout.pitch)
+
+
+def working_file(index: SampleIndex, size: tuple[int, int] | None, cache: Path) -> Path:
+    """Return where `working_frames` keeps its file; raises DataError as it does for `size`."""
+    return _file(cache, _lay_out(index, size))
 
 
 def resize(image: UInt8, size: tuple[int, int]) -> UInt8:
@@ -100,6 +105,10 @@ class _Layout:
         places = np.hstack([self.regions, self.sizes]).astype("<i8")
         geometry = hashlib.sha256(places.tobytes()).hexdigest()
         return digest([hashes, geometry, INTERPOLATION, f"cv2 {version}"])
+
+
+def _file(cache: Path, layout: _Layout) -> Path:
+    return cache / "working" / f"{layout.key()}.npy"
 
 
 def _lay_out(index: SampleIndex, size: tuple[int, int] | None) -> _Layout:

@@ -14,7 +14,7 @@ from mpcs_bench.data.splits_make import make_split
 from mpcs_bench.engine.file_digests import FileDigests
 from mpcs_bench.engine.workspace import Workspace
 from mpcs_bench.errors import DataError, WeightsError
-from mpcs_bench.protocol.canonical import digest
+from mpcs_bench.protocol.canonical import SharedParts, digest
 from mpcs_bench.protocol.cells import DataNeed, WeightsNeed
 from mpcs_bench.protocol.load import expand_variables
 from mpcs_bench.registry.dataset import Dataset
@@ -65,16 +65,18 @@ class Binder:
         self._digests = FileDigests(workspace.cache / "file-digests.json")
         self._indexes: dict[str, SampleIndex] = {}
         self._data: dict[str, BoundData | Blocked] = {}
+        self._plugins: dict[str, Dataset] = {}
+        self._parts = SharedParts()
+        self._weights: dict[tuple[str, str], BoundWeights | Blocked] = {}
 
     def data(self, need: DataNeed) -> BoundData | Blocked:
         """Return the data set with its split; generates it where it is a generated one.
 
         Raises DataError or SplitError where it is there and cannot be used.
         """
-        symbol = digest([need.identity(), need.settings.root])
-        if symbol not in self._data:
-            self._data[symbol] = self._bind(need)
-        return self._data[symbol]
+        if need.symbol not in self._data:
+            self._data[need.symbol] = self._bind(need)
+        return self._data[need.symbol]
 
     def weights(
         self, need: WeightsNeed, encoder: Mapping[str, Any] | None
@@ -82,6 +84,14 @@ class Binder:
         """Return the file of the initial weights."""
         if need.source == "none" or encoder is None:
             return BoundWeights()
+        point = need.known.text, self._parts.part(encoder).text
+        if point not in self._weights:
+            self._weights[point] = self._find_weights(need, encoder)
+        return self._weights[point]
+
+    def _find_weights(
+        self, need: WeightsNeed, encoder: Mapping[str, Any]
+    ) -> BoundWeights | Blocked:
         try:
             if need.source == "imagenet":
                 path = self._imagenet_file(need, encoder)
@@ -93,8 +103,11 @@ class Binder:
 
     def dataset(self, need: DataNeed) -> Dataset:
         """Return the plugin of a data set."""
-        resolved = self._registry.resolve("dataset", need.plugin["plugin"], need.plugin["params"])
-        return self._registry.create(resolved, Dataset)
+        if need.symbol not in self._plugins:
+            name, params = need.plugin["plugin"], need.plugin["params"]
+            resolved = self._registry.resolve("dataset", name, params)
+            self._plugins[need.symbol] = self._registry.create(resolved, Dataset)
+        return self._plugins[need.symbol]
 
     def root(self, need: DataNeed) -> Path | Blocked:
         """Return the root folder; for a generated data set it may not be there yet."""

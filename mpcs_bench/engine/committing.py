@@ -14,7 +14,8 @@ from mpcs_bench.protocol.cells import Cell
 from mpcs_bench.protocol.factors import compared
 from mpcs_bench.protocol.load import LoadedProtocol
 from mpcs_bench.records import PlannedCell, PlanRecord, StageState, write_plan, write_state
-from mpcs_bench.store import Retry, SampleSource, Store
+from mpcs_bench.records.margin_history import with_margins
+from mpcs_bench.store import CommitReport, Retry, SampleSource, Store, StoreBusy
 
 IN_PASSING = Retry(wait=1.0)
 """How long a commit in the middle of a run waits for the database."""
@@ -23,6 +24,12 @@ AT_THE_END = Retry(wait=15.0)
 
 PAUSE = 5.0
 """Seconds between two tries while somebody else holds the database."""
+
+SHARE = 0.25
+"""Of a run's time, what goes into commits: results that come meanwhile go in together."""
+
+LONGEST = 1.0
+"""The most seconds that results wait for their turn: whoever looks on sees a run advance."""
 
 
 class Committer:
@@ -43,7 +50,9 @@ class Committer:
 
     def plan(self, plan: Plan) -> None:
         """Write the plan files and queue them, with the sample indexes they rest on."""
-        for record in plan_records(plan):
+        for planned in plan_records(plan):
+            # The file that is replaced is what remembers the margin from before the results.
+            record = with_margins(self._workspace, planned)
             write_plan(self._workspace, record)
             self._plans.append(record)
         index = self._workspace / "cache" / "index"
@@ -64,7 +73,7 @@ class Committer:
         """Queue those of the results `keys` on disk that the database does not hold yet."""
         wanted = set(keys)
         try:
-            folders = Store(self._workspace, IN_PASSING).uncommitted()
+            folders = Store(self._workspace, IN_PASSING, self._note).uncommitted()
         except StoreError:
             folders = [self._workspace / "results" / key for key in wanted]
         for folder in folders:
@@ -77,29 +86,27 @@ class Committer:
         return len(self._results)
 
     def flush(self, *, final: bool = False) -> bool:
-        """Commit all that waits; returns False where the database cannot be written now.
+        """Commit all that waits, if it is time to; return whether nothing waits any more.
 
-        It is somebody else's, or the disk is full: no reason to stop what is being trained.
-        `final` waits longer, and tries even where it has just been tried.
+        That the database is somebody else's, or the disk full, is no reason to stop what is being
+        trained. `final` does not wait its turn; it names whoever holds the database, and then
+        waits for that process.
         """
         if not (self._plans or self._states or self._results):
             return True
         if not final and time.monotonic() < self._next_try:
             return False
-        store = Store(self._workspace, AT_THE_END if final else IN_PASSING)
+        started = time.monotonic()
         try:
-            report = store.commit(
-                plans=self._plans,
-                states=self._states.values(),
-                results=self._results.values(),
-                samples=self._samples,
-            )
+            report = self._commit_at_last() if final else self._commit(IN_PASSING)
         except StoreError as error:
             self._next_try = time.monotonic() + PAUSE
             if error.message != self._told or final:
                 self._told = error.message
                 self._note(f"{error.message} Results wait on disk and nothing is lost.")
             return False
+        now = time.monotonic()
+        self._next_try = now + min(LONGEST, (now - started) * (1 / SHARE - 1))
         for folder, problems in report.damaged.items():
             self._note(f"The result {folder} is damaged and was left out: {'; '.join(problems)}.")
         self._plans.clear()
@@ -107,6 +114,21 @@ class Committer:
         self._states.clear()
         self._results.clear()
         return True
+
+    def _commit(self, retry: Retry) -> CommitReport:
+        return Store(self._workspace, retry, self._note).commit(
+            plans=self._plans,
+            states=self._states.values(),
+            results=self._results.values(),
+            samples=self._samples,
+        )
+
+    def _commit_at_last(self) -> CommitReport:
+        try:
+            return self._commit(IN_PASSING)
+        except StoreBusy as error:
+            self._note(f"{error.message} Waiting for it, {AT_THE_END.wait:g} seconds at most.")
+            return self._commit(AT_THE_END)
 
 
 def plan_records(plan: Plan) -> list[PlanRecord]:

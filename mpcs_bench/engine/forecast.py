@@ -211,6 +211,7 @@ def _disk(
     weights: list[int | None] = []
     frames: dict[str, int | None] = {}
     originals: dict[str, int | None] = {}
+    seen: set[tuple[str, object]] = set()
     for work in works:
         step = _found(work.training, calibration)
         if work.spec.kind == "pretrain":
@@ -218,6 +219,10 @@ def _disk(
         elif work.spec.keep_weights:
             weights.append(step.model_bytes if step else None)
         need = work.spec.data
+        point = need.symbol, work.counts.source if work.counts else None
+        if point in seen:
+            continue
+        seen.add(point)
         data = digest([need.plugin, need.settings.root])
         size = digest([data, need.settings.image_size])
         if frames.get(size) is None:

@@ -13,12 +13,22 @@ from mpcs_bench.data.leakage_pretraining import audit_pretraining
 from mpcs_bench.data.splits import NO_PART
 from mpcs_bench.engine.binding import Binder, BoundData
 from mpcs_bench.engine.plan import Placed
-from mpcs_bench.protocol.canonical import digest
+from mpcs_bench.protocol.canonical import SharedParts
 from mpcs_bench.protocol.cells import DataNeed, StageSpec
 from mpcs_bench.registry.registry import Registry
 from mpcs_bench.registry.strategy import PairStrategy
 from mpcs_bench.stages.pair_sets import pair_sets
 from mpcs_bench.stages.parts import TaskRows, task_rows
+
+DECIDE_ROWS = (
+    "fold",
+    "parts",
+    "train_magnification",
+    "test_magnifications",
+    "label_fraction",
+    "selection",
+)
+"""The parameters that decide which images a downstream stage has: arms and seeds share them."""
 
 LISTED = 60
 """Names that one notice spells out; a longer list is counted."""
@@ -27,13 +37,14 @@ LISTED = 60
 class Inspector:
     """Audits each split once and collects what a plan should say about its data."""
 
-    def __init__(self, binder: Binder, registry: Registry) -> None:
-        self._binder, self._registry = binder, registry
+    def __init__(self, binder: Binder, registry: Registry, parts: SharedParts) -> None:
+        self._binder, self._registry, self._parts = binder, registry, parts
         self._findings: dict[str, Placed[Finding]] = {}
         self._notices: dict[tuple[str, str], None] = {}
         self._samples: dict[tuple[str, str], None] = {}
-        self._audited: set[str] = set()
-        self._rows: dict[str, TaskRows] = {}
+        self._audited: set[tuple[object, ...]] = set()
+        self._rows: dict[tuple[object, ...], TaskRows] = {}
+        self._groups: dict[int, tuple[int, int]] = {}
 
     @property
     def findings(self) -> tuple[Placed[Finding], ...]:
@@ -62,7 +73,7 @@ class Inspector:
         self._samples[spec.data.name, bound.index.fingerprint] = None
         selection = spec.spec.get("selection", {}).get("rule", "last")
         self._audit(spec.data, bound, selection)
-        if spec.data.split.scheme == "file":
+        if spec.data.settings.split.scheme == "file":
             self._say_who_is_left_out(spec, bound)
         if spec.kind == "pretrain":
             self._look_at_sets(spec, bound)
@@ -70,26 +81,33 @@ class Inspector:
         rows = self.task_rows(spec, bound)
         if spec.upstream is not None:
             self._audit_transfer(spec, spec.upstream, bound, rows)
-        if spec.data.split.scheme == "file":
+        if spec.data.settings.split.scheme == "file":
             self._say_who_trains(spec, bound, rows)
 
     def task_rows(self, spec: StageSpec, bound: BoundData) -> TaskRows:
         """Return the rows of a downstream stage; computed once for all arms of a fold."""
-        names = ("fold", "parts", "train_magnification", "test_magnifications", "label_fraction")
-        point = digest(
-            [
-                bound.split.hash,
-                bound.index.fingerprint,
-                bound.group_column,
-                *(spec.spec[name] for name in (*names, "selection")),
-            ]
+        values = (spec.spec[name] for name in DECIDE_ROWS)
+        point = (
+            bound.split.hash,
+            bound.index.fingerprint,
+            bound.group_column,
+            *(self._parts.part(value).text for value in values),
         )
         if point not in self._rows:
             self._rows[point] = task_rows(spec.spec, bound.index, bound.split, bound.group_column)
         return self._rows[point]
 
+    def group_counts(self, spec: StageSpec, bound: BoundData) -> tuple[int, int]:
+        """Return how many groups a downstream stage trains on, and is tested on."""
+        rows = self.task_rows(spec, bound)  # kept here, so that its id names it
+        if id(rows) not in self._groups:
+            groups = bound.index.groups(bound.group_column)
+            train, test = (len(np.unique(groups[part])) for part in (rows.train, rows.test))
+            self._groups[id(rows)] = train, test
+        return self._groups[id(rows)]
+
     def _audit(self, need: DataNeed, bound: BoundData, selection: str) -> None:
-        if not self._once("split", bound.split.hash, need.split.accept, selection):
+        if not self._once("split", bound.split.hash, need.settings.split.accept, selection):
             return
         defects = self._binder.dataset(need).known_defects
         found = audit_split(bound.index, bound.split, need.split.accept, defects, selection)
@@ -109,7 +127,12 @@ class Inspector:
             [source.split.rows(upstream.spec["fold"], part) for part in upstream.spec["parts"]]
         )
         found = audit_pretraining(
-            source.index, seen, bound.index, rows.test, fold=fold, accept=spec.data.split.accept
+            source.index,
+            seen,
+            bound.index,
+            rows.test,
+            fold=fold,
+            accept=spec.data.split.accept,
         )
         self._keep((upstream.data.name, spec.data.name), found)
 
@@ -122,17 +145,18 @@ class Inspector:
 
     def _look_at_sets(self, spec: StageSpec, bound: BoundData) -> None:
         identity: Mapping[str, Any] = spec.spec["strategy"]
-        sets_of = (spec.spec["parts"], spec.spec["magnifications"], spec.spec["sets"])
-        if not self._once("sets", bound.split.hash, spec.spec["fold"], identity, sets_of):
+        sets_of = (spec.spec[name] for name in ("parts", "magnifications", "sets"))
+        if not self._once("sets", bound.split.hash, spec.spec["fold"], identity, *sets_of):
             return
         resolved = self._registry.resolve("strategy", identity["plugin"], identity["params"])
         strategy = self._registry.create(resolved, PairStrategy)
         sets, coverage = pair_sets(spec.spec, bound.index, bound.split, strategy)
-        if coverage.eligible == coverage.sets and spec.data.split.scheme != "file":
+        from_file = spec.data.settings.split.scheme == "file"
+        if coverage.eligible == coverage.sets and not from_file:
             return
         magnifications = ", ".join(f"{value}X" for value in sets.magnifications)
         reasons = "; ".join(f"{why}: {n}" for why, n in coverage.left_out.items())
-        names = f": {_names(coverage.patients)}" if spec.data.split.scheme == "file" else ""
+        names = f": {_names(coverage.patients)}" if from_file else ""
         self.say(
             spec.data.name,
             f"Pre-training with '{strategy.name}' at {magnifications}, fold {spec.spec['fold']}: "
@@ -163,7 +187,11 @@ class Inspector:
             )
 
     def _once(self, *what: object) -> bool:
-        mark = digest([list(item) if isinstance(item, tuple) else item for item in what])
+        """Say whether nothing was asked with these (lists and mappings by what they hold)."""
+        mark = tuple(
+            self._parts.part(item).text if isinstance(item, dict | list | tuple) else item
+            for item in what
+        )
         new = mark not in self._audited
         self._audited.add(mark)
         return new

@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
-from mpcs_bench.engine.binding import Binder, Blocked
+from mpcs_bench.engine.binding import Binder, Blocked, BoundData
 from mpcs_bench.engine.inspection import Inspector
+from mpcs_bench.engine.past import Past
 from mpcs_bench.engine.plan import Plan, PlanCell, PlannedStage
 from mpcs_bench.engine.workspace import Workspace
 from mpcs_bench.errors import BenchError, DataError
-from mpcs_bench.protocol.canonical import canonical_json, digest
-from mpcs_bench.protocol.cells import Cell, StageSpec
+from mpcs_bench.protocol.canonical import SharedParts, Written, written
+from mpcs_bench.protocol.cells import Cell, DataNeed, StageSpec
 from mpcs_bench.protocol.load import LoadedProtocol
-from mpcs_bench.records import StageState, check_result, list_results, read_states
+from mpcs_bench.records import StageState
 from mpcs_bench.registry.registry import Registry
 from mpcs_bench.stages.job import STAGE_VERSIONS, StageJob
 
 WEIGHTS = "weights.safetensors"
-TABLES = frozenset({"spec.json", "metrics.parquet", "history.parquet", "predictions.parquet"})
 
 
 class Planner:
@@ -37,13 +34,16 @@ class Planner:
         plugin_files: Sequence[str] = (),
     ) -> None:
         self._workspace, self._binder = workspace, binder
-        self._device = device
+        self._place = str(workspace.root.resolve())
+        self._device, self._device_kind = device, device.partition(":")[0]
         self._plugin_files = tuple(plugin_files)
         self._stages: dict[str, PlannedStage] = {}
-        self._inspector = Inspector(binder, registry)
-        self._done = set(list_results(workspace.results))
-        self._states = read_states(workspace.root)
-        self._earlier: dict[str, dict[str, Any]] | None = None
+        self._past = Past(workspace)
+        # Stages by the thousand have these in common; keys are made of them.
+        self._parts = SharedParts()
+        self._data: dict[tuple[str, int], Written] = {}
+        self._conditions: dict[tuple[object, ...], dict[str, Any]] = {}
+        self._inspector = Inspector(binder, registry, self._parts)
 
     def plan(
         self,
@@ -62,6 +62,7 @@ class Planner:
         planned = {id(cell): self._said_of(cell) for cell in wanted}
         stages = tuple(self._unique_stages())
         others = {id(cell): self._other(cell) for cell in cells if id(cell) not in planned}
+        self._past.remember()
         everything = planned | others
         return Plan(
             protocols=tuple(protocols),
@@ -100,35 +101,36 @@ class Planner:
 
     def _cell(self, cell: Cell) -> PlanCell:
         stage = self._stage(cell.stage, cell)
+        source = self._stages[cell.stage.upstream.symbol] if cell.stage.upstream else None
         bound = self._binder.data(cell.stage.data)
-        conditions = dict(cell.conditions)
-        axes = cell.axes
-        conditions |= {
-            "dataset.split.seed": axes.split_seed,
-            "device": self._device.partition(":")[0],
-        }
         if isinstance(bound, Blocked):
-            return PlanCell(cell, None, stage.status, conditions)
-        rows = self._inspector.task_rows(cell.stage, bound)
-        groups = bound.index.groups(bound.group_column)
-        conditions |= {
-            "groups_train": len(np.unique(groups[rows.train])),
-            "groups_test": len(np.unique(groups[rows.test])),
-        }
-        if stage.job is not None and cell.stage.kind != "colour-floor":
-            first = self._stages[cell.stage.upstream.symbol] if cell.stage.upstream else stage
-            if first.job is not None and first.job.weights_file is not None:
-                conditions["weights.digest"] = first.job.hashed["weights"]
-        upstream = self._stages[cell.stage.upstream.symbol].key if cell.stage.upstream else None
+            return PlanCell(cell, None, stage.status, self._conditions_of(cell, ()))
+        train, test = self._inspector.group_counts(cell.stage, bound)
+        found: list[tuple[str, object]] = [("groups_train", train), ("groups_test", test)]
+        first = source or stage
+        if cell.stage.kind != "colour-floor" and stage.job is not None and first.job is not None:
+            weights = first.job.hashed["weights"] if first.job.weights_file is not None else None
+            found += [] if weights is None else [("weights.digest", weights)]
         return PlanCell(
             cell=cell,
             key=stage.key,
             status=stage.status,
-            conditions=conditions,
+            conditions=self._conditions_of(cell, tuple(found)),
             fingerprint=bound.index.fingerprint,
             split_hash=bound.split.hash,
-            stages=(upstream,) if upstream else (),
+            stages=(source.key,) if source is not None and source.key else (),
         )
+
+    def _conditions_of(self, cell: Cell, found: tuple[tuple[str, object], ...]) -> dict[str, Any]:
+        """Return a cell's conditions with those that only the data tell; alike cells share them."""
+        point = id(cell.conditions), cell.axes.split_seed, found
+        if point not in self._conditions:
+            self._conditions[point] = cell.conditions | {
+                "dataset.split.seed": cell.axes.split_seed,
+                "device": self._device_kind,
+                **dict(found),
+            }
+        return self._conditions[point]
 
     def _stage(self, spec: StageSpec, cell: Cell | None = None) -> PlannedStage:
         known = self._stages.get(spec.symbol)
@@ -155,21 +157,15 @@ class Planner:
         hashed = {
             "kind": spec.kind,
             "stage_version": STAGE_VERSIONS[spec.kind],
-            "spec": spec.spec,
-            "data": {
-                "plugin": {k: v for k, v in spec.data.plugin.items() if k != "params"},
-                "fingerprint": bound.index.fingerprint,
-                "split": bound.split.fold_hash(spec.spec["fold"]),
-                "group": bound.group_column,
-                "image_size": bound.image_size,
-            },
+            "spec": self._parts.whole(spec.spec),
+            "data": self._hashed_data(spec.data, bound, spec.spec["fold"]),
             "weights": weights.digest or spec.weights.source,
             "upstream": upstream.key if upstream else None,
         }
         if spec.kind != "colour-floor":
-            hashed["device"] = self._device.partition(":")[0]
-        hashed = json.loads(canonical_json(hashed))  # as `spec.json` will hold it
-        key = digest(hashed)
+            hashed["device"] = self._device_kind
+        made_from = self._parts.whole(hashed)  # as `spec.json` will hold it
+        key = made_from.digest
         job = StageJob(
             key=key,
             kind=spec.kind,
@@ -179,28 +175,38 @@ class Planner:
             split_hash=bound.split.hash,
             image_size=bound.image_size,
             group_column=bound.group_column,
-            workspace=str(self._workspace.root.resolve()),
+            workspace=self._place,
             device=self._device,
             weights_file=weights.file,
             upstream_key=upstream.key if upstream else None,
             keep_weights=spec.keep_weights,
             attention_images=spec.attention_images,
             plugin_files=self._plugin_files,
-            hashed=hashed,
+            hashed=made_from.value,
             axes=_axes(cell) if cell is not None else None,
         )
-        damage = self._damage(key) if key in self._done else None
+        if not self._past.has_result(key):
+            return PlannedStage(spec, "run", self._reason(spec, key, made_from.value), key, job)
+        damage = self._past.damage(key)
         if damage is not None:
             return PlannedStage(spec, "run", f"its result is damaged: {damage}", key, job)
-        if key in self._done:
-            self._say_if_weights_are_gone(spec, key)
-            return PlannedStage(spec, "done", "done", key, job)
-        return PlannedStage(spec, "run", self._reason(spec, key, hashed), key, job)
+        self._say_if_weights_are_gone(spec, key)
+        return PlannedStage(spec, "done", "done", key, job)
 
-    def _damage(self, key: str) -> str | None:
-        """Return what is wrong with a result on disk; weights, being large, are not read."""
-        problems = check_result(self._workspace.results / key, only=TABLES)
-        return "; ".join(problems) or None
+    def _hashed_data(self, need: DataNeed, bound: BoundData, fold: int) -> Written:
+        """Return what of a stage's data enters its key."""
+        point = need.symbol, fold
+        if point not in self._data:
+            self._data[point] = written(
+                {
+                    "plugin": {k: v for k, v in need.plugin.items() if k != "params"},
+                    "fingerprint": bound.index.fingerprint,
+                    "split": bound.split.fold_hash(fold),
+                    "group": bound.group_column,
+                    "image_size": bound.image_size,
+                }
+            )
+        return self._data[point]
 
     def _say_if_weights_are_gone(self, spec: StageSpec, key: str) -> None:
         """A result is never rewritten: weights that were not kept cannot be had from it."""
@@ -212,10 +218,10 @@ class Planner:
             )
 
     def _reason(self, spec: StageSpec, key: str, hashed: Mapping[str, Any]) -> str:
-        before = _what_happened(self._states.get(key))
+        before = _what_happened(self._past.state(key))
         if before is not None:
             return before
-        earlier = self._earlier_results().get(spec.symbolic)
+        earlier = self._past.earlier(spec.symbolic)
         if earlier is None:
             return "new"
         for name, cause in (("stage_version", "code"), ("data", "data"), ("weights", "weights")):
@@ -225,21 +231,6 @@ class Planner:
         if changed:
             return f"params changed: {', '.join(changed)}"
         return "pre-training changed" if earlier.get("upstream") != hashed["upstream"] else "new"
-
-    def _earlier_results(self) -> dict[str, dict[str, Any]]:
-        """Return what the newest result of each readable id was made from."""
-        if self._earlier is None:
-            dated = []
-            for key in self._done:
-                path = self._workspace.results / key / "spec.json"
-                try:
-                    stored = json.loads(path.read_text(encoding="utf-8"))
-                    dated.append((path.stat().st_mtime_ns, stored["symbolic"], stored["spec"]))
-                except (OSError, ValueError, KeyError):
-                    continue  # a damaged result explains nothing; `doctor` reports it
-            dated.sort(key=lambda item: int(item[0]))
-            self._earlier = {symbolic: made_from for _, symbolic, made_from in dated}
-        return self._earlier
 
 
 def _what_happened(state: StageState | None) -> str | None:

@@ -9,10 +9,11 @@ from mpcs_bench.data.index import SampleIndex
 from mpcs_bench.data.splits import SplitTable
 from mpcs_bench.engine.binding import Binder, Blocked
 from mpcs_bench.engine.cache_sizes import frame_bytes, original_bytes
+from mpcs_bench.engine.inspection import DECIDE_ROWS
 from mpcs_bench.engine.plan import Plan
 from mpcs_bench.engine.workload import Counts, Size
 from mpcs_bench.engine.workspace import Workspace
-from mpcs_bench.protocol.canonical import digest
+from mpcs_bench.protocol.canonical import SharedParts
 from mpcs_bench.protocol.cells import DataNeed, StageSpec
 from mpcs_bench.registry.dataset import Dataset
 from mpcs_bench.registry.registry import Registry
@@ -21,15 +22,7 @@ from mpcs_bench.stages.pair_sets import pair_sets
 from mpcs_bench.stages.parts import task_rows
 
 _DECIDE_SETS = ("fold", "parts", "strategy", "magnifications", "sets")
-_DECIDE_ROWS = (
-    "fold",
-    "parts",
-    "train_magnification",
-    "test_magnifications",
-    "label_fraction",
-    "selection",
-)
-"""The parameters that decide which images a stage has: arms and seeds share a count."""
+"""The parameters that decide which sets a pre-training has: seeds share a count."""
 
 
 class StageCounter:
@@ -41,7 +34,9 @@ class StageCounter:
         self._places = _places(plan)
         self._indexes: dict[str, SampleIndex] = {}
         self._bound: dict[str, tuple[SampleIndex, SplitTable] | None] = {}
-        self._counted: dict[str, dict[str, int]] = {}
+        self._parts = SharedParts()
+        self._counted: dict[tuple[str, ...], dict[str, int]] = {}
+        self._strategies: dict[str, PairStrategy] = {}
         self._frames: dict[tuple[str, Size], int | None] = {}
 
     def counts(self, spec: StageSpec) -> Counts | None:
@@ -70,14 +65,13 @@ class StageCounter:
 
         What the plan has read is taken from the cache.
         """
-        place = _place(need)
-        if place not in self._bound:
-            self._bound[place] = self._bind(need, place)
-        return self._bound[place]
+        if need.symbol not in self._bound:
+            self._bound[need.symbol] = self._bind(need)
+        return self._bound[need.symbol]
 
     def frame_bytes(self, need: DataNeed, size: Size) -> int | None:
         """Return the bytes of all working frames at working size `size`; None where not known."""
-        point = (_place(need), size)
+        point = (need.symbol, size)
         if point not in self._frames:
             self._frames[point] = frame_bytes(self._index(need), self._binder.dataset(need), size)
         return self._frames[point]
@@ -90,20 +84,21 @@ class StageCounter:
         bound = self.bound(need)
         return bound[0] if bound else None
 
-    def _bind(self, need: DataNeed, place: str) -> tuple[SampleIndex, SplitTable] | None:
-        if place not in self._places:
+    def _bind(self, need: DataNeed) -> tuple[SampleIndex, SplitTable] | None:
+        if need.symbol not in self._places:
             # Stages that wait for weights, and none else, have data that no stage names.
             found = self._binder.data(need)
             return None if isinstance(found, Blocked) else (found.index, found.split)
-        fingerprint, split_hash = self._places[place]
+        fingerprint, split_hash = self._places[need.symbol]
         if fingerprint not in self._indexes:
             self._indexes[fingerprint] = SampleIndex.read(self._cache, fingerprint)
         return self._indexes[fingerprint], SplitTable.read(self._cache, split_hash)
 
     def _count(self, spec: StageSpec, index: SampleIndex, split: SplitTable) -> dict[str, int]:
         values = spec.spec
-        names = _DECIDE_SETS if spec.kind == "pretrain" else _DECIDE_ROWS
-        point = digest([index.fingerprint, split.hash, *(values[name] for name in names)])
+        names = _DECIDE_SETS if spec.kind == "pretrain" else DECIDE_ROWS
+        decisive = (self._parts.part(values[name]).text for name in names)
+        point = (index.fingerprint, split.hash, spec.kind, *decisive)
         if point not in self._counted:
             self._counted[point] = self._count_anew(spec, index, split)
         return self._counted[point]
@@ -116,8 +111,11 @@ class StageCounter:
         return {"sets": len(sets), "test": len(split.rows(int(spec.spec["fold"]), "test"))}
 
     def _strategy(self, identity: Mapping[str, Any]) -> PairStrategy:
-        resolved = self._registry.resolve("strategy", identity["plugin"], identity["params"])
-        return self._registry.create(resolved, PairStrategy)
+        name = self._parts.part(identity).text
+        if name not in self._strategies:
+            resolved = self._registry.resolve("strategy", identity["plugin"], identity["params"])
+            self._strategies[name] = self._registry.create(resolved, PairStrategy)
+        return self._strategies[name]
 
 
 def declared_counts(spec: StageSpec, dataset: Dataset) -> dict[str, int] | None:
@@ -170,18 +168,15 @@ def _stored_size(bound: tuple[SampleIndex, SplitTable] | None, dataset: Dataset)
     return dataset.image_sizes[0] if dataset.image_sizes else None
 
 
-def _place(need: DataNeed) -> str:
-    return digest([need.identity(), need.settings.root])
-
-
 def _places(plan: Plan) -> dict[str, tuple[str, str]]:
     """Return fingerprint and split hash of what the plan has bound, by data need."""
     places = {
-        _place(stage.spec.data): (stage.job.fingerprint, stage.job.split_hash)
+        stage.spec.data.symbol: (stage.job.fingerprint, stage.job.split_hash)
         for stage in plan.stages
         if stage.job is not None
     }
     for item in plan.cells:
         if item.fingerprint is not None and item.split_hash is not None:
-            places.setdefault(_place(item.cell.stage.data), (item.fingerprint, item.split_hash))
+            place = item.cell.stage.data.symbol
+            places.setdefault(place, (item.fingerprint, item.split_hash))
     return places

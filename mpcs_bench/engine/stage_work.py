@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mpcs_bench.engine.plan import Plan
 from mpcs_bench.engine.stage_counts import StageCounter
 from mpcs_bench.engine.workload import KINDS, Counts, Workload, shapes, workload
+from mpcs_bench.protocol.canonical import SharedParts
 from mpcs_bench.protocol.cells import StageSpec
 from mpcs_bench.stages.calibration import Shape
 
@@ -30,13 +31,30 @@ class StageWork:
         return tuple(shape for shape in (self.training, self.testing) if shape is not None)
 
 
+FREE = frozenset(
+    ("seed", "replicate", "fold", "label_fraction", "train_magnification", "test_magnifications")
+)
+"""Parameters that a stage's work rests on by its counts alone."""
+
+
 def remaining_work(plan: Plan, counter: StageCounter) -> list[StageWork]:
     """Return the work of all stages that run or are blocked, in the order of the plan."""
-    return [_work(stage.spec, counter) for stage in plan.stages if stage.status != "done"]
+    parts, alike = SharedParts(), dict[tuple[object, ...], StageWork]()
+    works = []
+    for stage in plan.stages:
+        if stage.status == "done":
+            continue
+        spec = stage.spec
+        counts = counter.counts(spec) if spec.kind in KINDS else None
+        settings = (parts.part(v).text for name, v in spec.spec.items() if name not in FREE)
+        point = (spec.kind, counts, *settings)
+        if point not in alike:
+            alike[point] = _work(spec, counts)
+        works.append(replace(alike[point], spec=spec))
+    return works
 
 
-def _work(spec: StageSpec, counter: StageCounter) -> StageWork:
-    counts = counter.counts(spec) if spec.kind in KINDS else None
+def _work(spec: StageSpec, counts: Counts | None) -> StageWork:
     if counts is None:
         return StageWork(spec)
     computed = workload(spec, counts)

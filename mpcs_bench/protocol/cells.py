@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import InitVar, dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
 from mpcs_bench.errors import SplitError
-from mpcs_bench.protocol.canonical import digest
+from mpcs_bench.protocol.canonical import SharedParts, Written, written
 from mpcs_bench.protocol.schema import DatasetSettings, Split
 from mpcs_bench.protocol.variables import expand_variables
 
@@ -30,9 +31,12 @@ class Axes:
 LIGHT_AXES: tuple[str, ...] = tuple(Axes.__dataclass_fields__)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class DataNeed:
-    """The data a stage reads: plugin identity, root as written, working size, split."""
+    """The data a stage reads: plugin identity, root as written, working size, split.
+
+    Stages that read the same data hold the same need.
+    """
 
     name: str
     plugin: dict[str, Any]
@@ -62,13 +66,28 @@ class DataNeed:
         split = self.settings.split.model_dump(mode="json") | {"seed": self.split_seed}
         return {"plugin": self.plugin, "image_size": self.settings.image_size, "split": split}
 
+    @cached_property
+    def symbol(self) -> str:
+        """Digest of what is known of the data, and of where they are said to lie."""
+        return self.known.digest
 
-@dataclass(frozen=True, slots=True)
+    @cached_property
+    def known(self) -> Written:
+        """What is known of the data, as a stage's symbol holds it."""
+        return written(self.identity() | {"root": self.settings.root})
+
+
+@dataclass(frozen=True)
 class WeightsNeed:
     """The initial weights a stage loads; the file is found, and digested, when keys are made."""
 
     source: Literal["none", "imagenet", "file"]
     file: str | None
+
+    @cached_property
+    def known(self) -> Written:
+        """What is known of the weights, as a stage's symbol holds it."""
+        return written([self.source, self.file])
 
 
 @dataclass(frozen=True)
@@ -76,7 +95,8 @@ class StageSpec:
     """One step, symbolically: known from the protocol alone.
 
     `spec` holds every resolved parameter that can change numbers, but for what only the data,
-    the weights and the machine can tell.
+    the weights and the machine can tell. Its values are shared between stages: they must not
+    change. `parts` are those that were written for other stages before.
     """
 
     kind: StageKind
@@ -88,15 +108,20 @@ class StageSpec:
     keep_weights: bool = False
     attention_images: int = 0
 
-    def __post_init__(self) -> None:
-        value = {
-            "kind": self.kind,
-            "spec": self.spec,
-            "data": self.data.identity() | {"root": self.data.settings.root},
-            "weights": [self.weights.source, self.weights.file],
-            "upstream": self.upstream.symbol if self.upstream else None,
-        }
-        object.__setattr__(self, "_symbol", digest(value))
+    parts: InitVar[SharedParts | None] = None
+
+    def __post_init__(self, parts: SharedParts | None) -> None:
+        parts = SharedParts() if parts is None else parts
+        known = parts.whole(
+            {
+                "kind": self.kind,
+                "spec": parts.whole(self.spec),
+                "data": self.data.known,
+                "weights": self.weights.known,
+                "upstream": self.upstream.symbol if self.upstream else None,
+            }
+        )
+        object.__setattr__(self, "_symbol", known.digest)
 
     @property
     def symbol(self) -> str:

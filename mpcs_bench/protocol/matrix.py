@@ -146,9 +146,9 @@ def light_points(
     values |= matrix.light
     if draws_nothing:
         values |= {"seed": values["seed"][:1], "replicate": values["replicate"][:1]}
-    for point in itertools.product(*values.values()):
-        axes = dict(zip(values, point, strict=True))
-        yield Axes(**axes | {"label_fraction": float(axes["label_fraction"])})
+    values["label_fraction"] = [float(item) for item in values["label_fraction"]]
+    for point in itertools.product(*(values[name] for name in LIGHT_AXES)):
+        yield Axes(*point)
 
 
 def _check_values(loaded: LoadedProtocol, name: str, values: Sequence[Any]) -> None:

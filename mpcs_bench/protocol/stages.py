@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 from typing import Protocol as Interface
 
-from pydantic import BaseModel
-
 from mpcs_bench.errors import ProtocolError
-from mpcs_bench.protocol.canonical import canonical_json
+from mpcs_bench.protocol.canonical import SharedParts
 from mpcs_bench.protocol.cells import Axes, Cell, DataNeed, StageSpec, WeightsNeed
+from mpcs_bench.protocol.conditions import conditions_of
 from mpcs_bench.protocol.schema import CellSettings
-from mpcs_bench.protocol.settings import identity, role_of
+from mpcs_bench.protocol.settings import identity
 from mpcs_bench.protocol.transform import Size
 
 FLOOR_SETTINGS = (
@@ -29,6 +28,10 @@ FLOOR_SETTINGS = (
 
 EVALUATION = ("input_size", "test_framing")
 """What of a transformation the views of testing rest on: linear evaluation sees no others."""
+
+
+NO_WEIGHTS = WeightsNeed("none", None)
+"""What stages load that start from another's result, or train no network."""
 
 
 class PluginReference(Interface):
@@ -119,10 +122,16 @@ class CellBuilder:
             "threads": settings.threads,
             "deterministic": settings.deterministic,
         }
-        self._training = identity(finetuning)
+        # Cells by the thousand hold these: each is made once, and written once.
+        self._parts = SharedParts()
         self._names = self._plugin_names()
-        self._conditions = _conditions(settings) | self._factor_params()
+        self._conditions = conditions_of(settings) | self._factor_params()
+        self._training = self._final_settings()
+        self._pretraining = self._pretraining_settings()
+        self._weights = WeightsNeed(settings.weights.source, settings.weights.file)
+        self._data_cache: dict[tuple[str, int, Size | None], DataNeed] = {}
         self._pretrain_cache: dict[tuple[int, int, int, int], StageSpec] = {}
+        self._tested_cache: dict[int | None, list[int]] = {}
 
     def cell(
         self, *, protocol: str, experiment: str, label: str, position: int, axes: Axes
@@ -170,10 +179,13 @@ class CellBuilder:
         return found
 
     def _data(self, name: str, axes: Axes, image_size: Size | None = None) -> DataNeed:
-        dataset = self._settings.datasets[name]
-        if image_size is not None:
-            dataset = dataset.model_copy(update={"image_size": image_size})
-        return DataNeed(name, self._plugins[name], dataset, self._split_seed(name, axes))
+        point = name, self._split_seed(name, axes), image_size
+        if point not in self._data_cache:
+            dataset = self._settings.datasets[name]
+            if image_size is not None:
+                dataset = dataset.model_copy(update={"image_size": image_size})
+            self._data_cache[point] = DataNeed(name, self._plugins[name], dataset, point[1])
+        return self._data_cache[point]
 
     def _split_seed(self, name: str, axes: Axes) -> int:
         other = name != self._settings.finetuning.dataset
@@ -181,20 +193,14 @@ class CellBuilder:
         return own if other and self._own_split_seeds else axes.split_seed
 
     def _pretrain(self, axes: Axes) -> StageSpec | None:
-        settings, pretraining = self._settings, self._settings.pretraining
+        pretraining = self._settings.pretraining
         if pretraining is None or self._is_floor:
             return None
         split_seed = self._split_seed(pretraining.dataset, axes)
         point = (axes.fold, split_seed, axes.seed, axes.replicate)
         if point not in self._pretrain_cache:
             self._check_fold(pretraining.dataset, axes.fold)
-            spec = identity(pretraining)
-            del spec["dataset"], spec["encoder_params"], spec["image_size"]
-            spec |= self._shared | {
-                "strategy": self._strategy,
-                "loss": self._loss,
-                "encoder": self._pretrained,
-                "magnifications": list(self._ssl_magnifications),
+            spec = self._pretraining | {
                 "fold": axes.fold,
                 "seed": axes.seed,
                 "replicate": axes.replicate,
@@ -206,7 +212,8 @@ class CellBuilder:
                 symbolic="/".join(parts + self._pretrain_extras(pretraining.dataset)),
                 spec=spec,
                 data=self._data(pretraining.dataset, axes, pretraining.image_size),
-                weights=WeightsNeed(settings.weights.source, settings.weights.file),
+                weights=self._weights,
+                parts=self._parts,
             )
         return self._pretrain_cache[point]
 
@@ -216,45 +223,73 @@ class CellBuilder:
 
         return [extra.text for extra in self._extras if matters(extra.path)]
 
-    def _final(self, axes: Axes, pretrain: StageSpec | None) -> StageSpec:
-        settings, finetuning = self._settings, self._settings.finetuning
-        magnification = axes.train_magnification
-        same = () if magnification is None else (magnification,)
-        training = dict(self._training)
+    def _pretraining_settings(self) -> dict[str, Any]:
+        """Return what all pre-trainings of these cells have in common."""
+        pretraining = self._settings.pretraining
+        if pretraining is None:
+            return {}
+        spec = identity(pretraining)
+        del spec["dataset"], spec["encoder_params"], spec["image_size"]
+        if spec["processes"] == 1:  # nothing is shared, and nothing to be told from
+            del spec["processes"]
+        return (
+            spec
+            | self._shared
+            | {
+                "strategy": self._strategy,
+                "loss": self._loss,
+                "encoder": self._pretrained,
+                "magnifications": list(self._ssl_magnifications),
+            }
+        )
+
+    def _final_settings(self) -> dict[str, Any]:
+        """Return what the stages that give the numbers of these cells have in common."""
+        training = identity(self._settings.finetuning)
         training["selection"] = _used(training["selection"])
         del training["dataset"], training["test_magnifications"]
-        spec: dict[str, Any] = {
+        if self._is_floor:
+            return {name: training[name] for name in FLOOR_SETTINGS if name in training}
+        if self._settings.adaptation == "linear":
+            training["transform"] = {k: training["transform"][k] for k in EVALUATION}
+        return training | self._shared | {"encoder": self._encoder}
+
+    def _tested(self, magnification: int | None) -> list[int]:
+        """Return the magnifications that a cell trained at this one is tested at."""
+        if magnification not in self._tested_cache:
+            same = () if magnification is None else (magnification,)
+            tested = list(self._settings.finetuning.test_magnifications or same)
+            self._tested_cache[magnification] = tested
+        return self._tested_cache[magnification]
+
+    def _final(self, axes: Axes, pretrain: StageSpec | None) -> StageSpec:
+        settings, magnification = self._settings, axes.train_magnification
+        spec = self._training | {
             "train_magnification": magnification,
-            "test_magnifications": list(finetuning.test_magnifications or same),
+            "test_magnifications": self._tested(magnification),
             "label_fraction": axes.label_fraction,
             "fold": axes.fold,
         }
-        weights = WeightsNeed("none", None)
-        if self._is_floor:
-            spec |= {name: training[name] for name in FLOOR_SETTINGS if name in training}
-        else:
-            if settings.adaptation == "linear":
-                training["transform"] = {k: training["transform"][k] for k in EVALUATION}
+        if not self._is_floor:
             spec |= {"seed": axes.seed, "replicate": axes.replicate}
-            spec |= training | self._shared | {"encoder": self._encoder}
-            if pretrain is None:
-                weights = WeightsNeed(settings.weights.source, settings.weights.file)
+        starts = pretrain is None and not self._is_floor
         parts = [
             *(self._names[axis] for axis in ("dataset", "encoder", "weights", "strategy", "loss")),
             settings.adaptation,
             *([] if magnification is None else [f"{magnification}X"]),
-            f"labels={canonical_json(axes.label_fraction)}",
+            f"labels={self._parts.part(axes.label_fraction).text}",
             *_points(axes, axes.split_seed),
         ]
         return StageSpec(
             kind=settings.adaptation,
             symbolic="/".join([*parts, *(extra.text for extra in self._extras)]),
             spec=spec,
-            data=self._data(finetuning.dataset, axes),
-            weights=weights,
+            data=self._data(settings.finetuning.dataset, axes),
+            weights=self._weights if starts else NO_WEIGHTS,
             upstream=pretrain,
             keep_weights=settings.keep_weights and settings.adaptation == "finetune",
             attention_images=settings.attention_images if settings.adaptation == "finetune" else 0,
+            parts=self._parts,
         )
 
     def _check_magnifications(self, where: str, dataset: str) -> None:
@@ -295,36 +330,3 @@ def _points(axes: Axes, split_seed: int) -> list[str]:
     if axes.replicate:
         points.append(f"replicate={axes.replicate}")
     return points
-
-
-def _conditions(settings: CellSettings) -> dict[str, Any]:
-    """Return the settings that must be equal for two cells to be compared, by dotted name.
-
-    Data sets appear by their role, not their name; what belongs to pre-training is under
-    `pretraining.`, and is compared only between cells that both have it.
-    """
-    flat: dict[str, Any] = {}
-    for name in type(settings).model_fields:
-        if name in ("datasets", "pretraining"):
-            continue
-        _flatten(settings, name, name, flat)
-    _flatten_model(settings.datasets[settings.finetuning.dataset], "dataset", flat)
-    if settings.pretraining is not None and settings.adaptation != "colour-floor":
-        _flatten_model(settings.pretraining, "pretraining", flat)
-        _flatten_model(settings.datasets[settings.pretraining.dataset], "pretraining.data", flat)
-    return flat
-
-
-def _flatten_model(model: BaseModel, prefix: str, flat: dict[str, Any]) -> None:
-    for name in type(model).model_fields:
-        _flatten(model, name, f"{prefix}.{name}", flat)
-
-
-def _flatten(model: BaseModel, name: str, dotted: str, flat: dict[str, Any]) -> None:
-    if role_of(type(model).model_fields[name]) != "condition":
-        return
-    value = getattr(model, name)
-    if isinstance(value, BaseModel):
-        _flatten_model(value, dotted, flat)
-    else:
-        flat[dotted] = value

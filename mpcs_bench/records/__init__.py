@@ -6,9 +6,22 @@ knows the database.
 
 from mpcs_bench.records.check import check_result
 from mpcs_bench.records.plan import PlannedCell, PlanRecord, read_plans, write_plan
-from mpcs_bench.records.read import Manifest, Result, list_results, read_result
+from mpcs_bench.records.read import (
+    Manifest,
+    Result,
+    list_results,
+    read_result,
+    result_folders,
+)
+from mpcs_bench.records.seen import SeenResults, stamp_of
 from mpcs_bench.records.spec import AXES, FORMAT, CellAxes, ResultSpec
-from mpcs_bench.records.state import StageState, read_states, write_state
+from mpcs_bench.records.state import (
+    StageState,
+    read_state,
+    read_states,
+    state_keys,
+    write_state,
+)
 from mpcs_bench.records.tables import (
     ResultTables,
     history_table,
@@ -28,6 +41,7 @@ __all__ = [
     "Result",
     "ResultSpec",
     "ResultTables",
+    "SeenResults",
     "StageState",
     "check_result",
     "history_table",
@@ -36,7 +50,11 @@ __all__ = [
     "predictions_table",
     "read_plans",
     "read_result",
+    "read_state",
     "read_states",
+    "result_folders",
+    "stamp_of",
+    "state_keys",
     "sweep_temporaries",
     "write_plan",
     "write_result",

@@ -30,10 +30,18 @@ def to_json(value: Mapping[str, Any], what: str) -> str:
         raise StoreError(f"{what} cannot be written as JSON: {error}.") from error
 
 
-def read_json(path: Path, hint: str | None = None) -> dict[str, Any]:
+def to_json_line(value: Mapping[str, Any], what: str) -> str:
+    """Return `value` as JSON in one line, for lists of many; otherwise as `to_json`."""
+    try:
+        return json.dumps(value, sort_keys=True, ensure_ascii=False, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise StoreError(f"{what} cannot be written as JSON: {error}.") from error
+
+
+def read_json(path: Path, hint: str | None = None, newest: int = FORMAT) -> dict[str, Any]:
     """Read the JSON object in `path`.
 
-    Raises StoreError where it is missing, is no JSON object, or has a newer format than ours.
+    Raises StoreError where it is missing, is no JSON object, or has a newer format than `newest`.
     """
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
@@ -45,9 +53,9 @@ def read_json(path: Path, hint: str | None = None) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise StoreError("expected a JSON object", hint=hint, location=Location(str(path)))
     found = value.get("format")
-    if not isinstance(found, int) or found < 1 or found > FORMAT:
+    if not isinstance(found, int) or found < 1 or found > newest:
         raise StoreError(
-            f"{path} has format version {found}; this mpcs-bench reads up to {FORMAT}.",
+            f"{path} has format version {found}; this mpcs-bench reads up to {newest}.",
             hint="Use the mpcs-bench that wrote this workspace, or a newer one.",
         )
     return value

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from mpcs_bench.errors import StoreError
 from mpcs_bench.records.files import MANIFEST, SPEC, TABLE_FILES
 from mpcs_bench.records.json_file import read_json
-from mpcs_bench.records.spec import CellAxes, ResultSpec
+from mpcs_bench.records.spec import CellAxes, ResultSpec, is_key
 
 DAMAGED_HINT = "Remove this folder and run again: the stage will be computed anew."
 
@@ -19,7 +20,8 @@ DAMAGED_HINT = "Remove this folder and run again: the stage will be computed ane
 class Manifest:
     """What `manifest.json` says: when, where and how the result came about.
 
-    `created` is ISO 8601 in UTC; `files` maps names to SHA-256; `timings` are seconds by name.
+    `created` is ISO 8601 in UTC; `files` maps names to SHA-256, `sizes` to bytes (empty in older
+    results); `timings` are seconds by name.
     """
 
     key: str
@@ -28,6 +30,7 @@ class Manifest:
     environment: Mapping[str, Any]
     timings: Mapping[str, Any]
     notes: Mapping[str, Any]
+    sizes: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +112,7 @@ def read_result(path: Path) -> Result:
                 environment=dict(manifest["environment"]),
                 timings=dict(manifest["timings"]),
                 notes=dict(manifest["notes"]),
+                sizes=dict(manifest.get("sizes", {})),
             ),
         )
     except KeyError as error:
@@ -120,11 +124,19 @@ def read_result(path: Path) -> Result:
 
 
 def list_results(results: Path) -> list[str]:
-    """Return the keys of the results in folder `results`, sorted; temporaries are none."""
+    """Return the keys of the results in folder `results`, sorted; temporaries are none.
+
+    A folder without a manifest is no result; `result_folders` lists it too.
+    """
+    return [key for key in result_folders(results) if (results / key / MANIFEST).is_file()]
+
+
+def result_folders(results: Path) -> list[str]:
+    """Return the names in folder `results` that stand for a result, whole or damaged, sorted.
+
+    One scan of the folder, whatever it holds.
+    """
     if not results.is_dir():
         return []
-    return sorted(
-        entry.name
-        for entry in results.iterdir()
-        if not entry.name.startswith(".") and (entry / MANIFEST).is_file()
-    )
+    with os.scandir(results) as entries:
+        return sorted(entry.name for entry in entries if is_key(entry.name) and entry.is_dir())

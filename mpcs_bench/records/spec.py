@@ -46,17 +46,17 @@ class CellAxes:
 
         Raises StoreError where a name is no axis, naming it and `where`.
         """
-        known = [field.name for field in fields(cls)]
         for name in values:
-            if name not in known:
+            if name not in _KNOWN:
                 raise StoreError(
-                    f"'{name}' is no axis of a cell ({where}).{did_you_mean(name, known)}",
+                    f"'{name}' is no axis of a cell ({where}).{did_you_mean(name, list(_KNOWN))}",
                     hint=f"Axes: {', '.join(AXES)}. Anything else belongs to `conditions`.",
                 )
         return cls(**{name: value for name, value in values.items() if value is not None})
 
 
-AXES: tuple[str, ...] = tuple(field.name for field in fields(CellAxes))[:12]
+_KNOWN: tuple[str, ...] = tuple(field.name for field in fields(CellAxes))
+AXES: tuple[str, ...] = _KNOWN[:12]
 """Names of the axes proper, in table order."""
 
 
@@ -83,9 +83,14 @@ class ResultSpec:
             CellAxes.of(self.axes, f"result {self.key}")
 
 
+def is_key(name: str) -> bool:
+    """Say whether `name` can be a result's key, and so the name of its folder."""
+    return _KEY.match(name) is not None
+
+
 def check_key(key: str) -> str:
     """Return `key`; raises StoreError where it cannot be the name of a folder."""
-    if not _KEY.match(key):
+    if not is_key(key):
         raise StoreError(
             f"'{key}' cannot be a result's key.",
             hint="A key is up to 128 letters, digits, '.', '_' and '-'.",

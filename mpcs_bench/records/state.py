@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Literal, get_args
@@ -13,7 +14,7 @@ from mpcs_bench.records.process import host_name, is_alive, started_at
 from mpcs_bench.records.spec import FORMAT, check_key
 
 State = Literal["planned", "running", "done", "failed", "interrupted"]
-FOLDER = "states"
+FOLDER, SUFFIX = "states", ".json"
 _HINT = "Remove this file: the stage counts as planned again, and no result is lost."
 
 
@@ -50,24 +51,43 @@ def write_state(workspace: Path, state: StageState) -> Path:
     stamped = replace(state, updated=state.updated or now())
     if state.pid is not None and state.pid_started is None and state.host in (None, host_name()):
         stamped = replace(stamped, host=host_name(), pid_started=started_at(state.pid))
-    path = workspace / FOLDER / f"{state.key}.json"
+    path = _path(workspace, state.key)
     document = {"format": FORMAT, **asdict(stamped)}
     atomic_write_text(path, to_json(document, f"The state of {state.key}"))
     return path
 
 
 def read_states(workspace: Path) -> dict[str, StageState]:
-    """Return the states of all stages by key.
+    """Return the states of all stages by key, as `read_state` gives each.
+
+    Raises StoreError where a file is damaged.
+    """
+    return {key: _seen_from_here(_read(_path(workspace, key))) for key in state_keys(workspace)}
+
+
+def read_state(workspace: Path, key: str) -> StageState | None:
+    """Return the state of one stage; None where nothing is known of it.
 
     A stage that is 'running' by its file, and whose process on this host has ended, is returned
     as 'interrupted'; processes on other hosts cannot be seen and are believed. Raises StoreError
-    where a file is damaged.
+    where the file is damaged.
     """
+    path = _path(workspace, key)
+    return _seen_from_here(_read(path)) if path.exists() else None
+
+
+def state_keys(workspace: Path) -> list[str]:
+    """Return the keys of all stages that have a state, sorted: one scan of their folder."""
     folder = workspace / FOLDER
     if not folder.is_dir():
-        return {}
-    states = (_read(path) for path in sorted(folder.glob("[!.]*.json")))
-    return {state.key: _seen_from_here(state) for state in states}
+        return []
+    with os.scandir(folder) as entries:
+        names = [entry.name for entry in entries if entry.name.endswith(SUFFIX)]
+    return sorted(name.removesuffix(SUFFIX) for name in names if not name.startswith("."))
+
+
+def _path(workspace: Path, key: str) -> Path:
+    return workspace / FOLDER / f"{key}{SUFFIX}"
 
 
 def _read(path: Path) -> StageState:

@@ -60,6 +60,7 @@ def write_result(
             "key": spec.key,
             "created": now(),
             "files": hashes,
+            "sizes": {name: (temporary / name).stat().st_size for name in hashes},
             "environment": dict(environment),
             "timings": dict(timings),
             "notes": dict(notes),

@@ -33,6 +33,7 @@ class Attempt:
 
     def __init__(self, job: StageJob, watch: Watch) -> None:
         self._begun = self._opened = time.perf_counter()
+        self._cpu_begun = time.process_time()
         self.job = job
         self.history: list[dict[str, Any]] = []
         self.images = 0
@@ -113,14 +114,20 @@ class Attempt:
         return StageError(f"{self.job.symbolic}: {what}.{before}", hint=f"{hint}.")
 
     def timings(self, images: int) -> dict[str, Any]:
-        """Return the seconds of all attempts, and images per second of the stage's own work."""
+        """Return the seconds of all attempts, and images per second of the stage's own work.
+
+        `cpu_seconds`, those of this process and all its threads, only where one attempt did it all.
+        """
         standing = self._standing()
         worked = max(standing.seconds - standing.open_seconds, 1e-9)
-        return {
+        found = {
             "seconds": standing.seconds,
             "open_seconds": standing.open_seconds,
             "images_per_second": images / worked,
         }
+        if not standing.resumed:
+            found["cpu_seconds"] = time.process_time() - self._cpu_begun
+        return found
 
     def notes(self) -> dict[str, Any]:
         """Return what a reader should know: where later attempts went on, and what was odd."""

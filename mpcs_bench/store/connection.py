@@ -18,6 +18,7 @@ from typing import Any
 import duckdb
 
 from mpcs_bench.errors import StoreError
+from mpcs_bench.store.interrupts import interrupts_kept
 
 REBUILD_HINT = (
     "Nothing is lost: every result is in results/. Move this file (and the .wal beside it, if "
@@ -35,13 +36,16 @@ READ_CONFIG: dict[str, str] = {
     "lock_configuration": "true",
 }
 
-# What DuckDB raises when the file is broken, and not merely the SQL wrong.
-_BROKEN = (
-    duckdb.IOException,
-    duckdb.SerializationException,
-    duckdb.FatalException,
-    duckdb.InternalException,
+# What DuckDB says of a file whose bytes are damaged, in whatever exception.
+_DAMAGE = (
+    "Corrupt database file",
+    "Corrupt WAL file",
+    "Failure while replaying WAL file",
+    "Could not read enough bytes from file",
+    "not a valid DuckDB database file",
 )
+_FULL = ("No space left", "Disk quota", "Out of Memory", "Cannot allocate memory")
+_DAMAGED = (duckdb.SerializationException, duckdb.FatalException, duckdb.InternalException)
 
 
 class StoreBusy(StoreError):  # noqa: N818 - it says what is the case, and all else is a StoreError
@@ -54,6 +58,10 @@ class StoreBusy(StoreError):  # noqa: N818 - it says what is the case, and all e
         self.path = path
         self.pid = pid
         self.command = command
+
+
+class StoreDamaged(StoreError):  # noqa: N818 - as above
+    """The database's bytes seem to be damaged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +91,8 @@ def connect(path: Path, retry: Retry, *, read_only: bool) -> duckdb.DuckDBPyConn
     delays = retry.delays()
     while True:
         try:
-            return _open(path, read_only)
+            with interrupts_kept():
+                return _open(path, read_only)
         except duckdb.Error as error:
             if not _is_lock(error):
                 raise _unreadable(path, error) from error
@@ -95,13 +104,32 @@ def connect(path: Path, retry: Retry, *, read_only: bool) -> duckdb.DuckDBPyConn
 
 @contextmanager
 def translated(what: str, hint: str | None) -> Iterator[None]:
-    """Turn an error of DuckDB into a StoreError that begins with `what`; hint None: by its kind."""
+    """Turn an error of DuckDB into a StoreError that begins with `what`.
+
+    It is a StoreDamaged where the error tells of a damaged file. An interrupt stays one.
+    """
     try:
-        yield
+        with interrupts_kept():
+            yield
     except duckdb.Error as error:
-        broken = isinstance(error, _BROKEN)
-        advice = hint or (REBUILD_HINT if broken else None)
-        raise StoreError(f"{what}: {first_line(error)}", hint=advice) from error
+        raise failed(what, error, hint) from error
+
+
+def failed(what: str, error: duckdb.Error, hint: str | None = None) -> StoreError:
+    """Return the StoreError for an error of DuckDB; its message begins with `what`."""
+    text = f"{what}: {first_line(error)}"
+    if is_damage(error):
+        return StoreDamaged(text, hint=REBUILD_HINT)
+    advice = REBUILD_HINT if isinstance(error, duckdb.IOException) else None
+    return StoreError(text, hint=hint or advice)
+
+
+def is_damage(error: duckdb.Error) -> bool:
+    """Say whether DuckDB's `error` tells of damaged bytes (or of a fault of DuckDB's own)."""
+    said = str(error)
+    if any(text in said for text in _FULL):
+        return False
+    return isinstance(error, _DAMAGED) or any(text in said for text in _DAMAGE)
 
 
 def arrow(
@@ -155,4 +183,4 @@ def _unreadable(path: Path, error: duckdb.Error) -> StoreError:
         return StoreError(
             f"Cannot open {path}: {text}", hint="Make the workspace writable, or use another."
         )
-    return StoreError(f"{path} cannot be read as a database: {text}", hint=REBUILD_HINT)
+    return failed(f"{path} cannot be read as a database", error, REBUILD_HINT)

@@ -11,8 +11,7 @@ from typing import Any
 import pyarrow as pa
 
 from mpcs_bench.errors import StoreError
-from mpcs_bench.protocol.canonical import canonical_json, digest
-from mpcs_bench.records import AXES, CellAxes, PlannedCell, PlanRecord, Result, StageState
+from mpcs_bench.records import PlanRecord, Result, StageState
 from mpcs_bench.records.files import TABLE_FILES
 from mpcs_bench.store.rows import (
     ComparisonRow,
@@ -25,32 +24,6 @@ from mpcs_bench.store.rows import (
 _TEXT, _INT, _BIG, _REAL = pa.string(), pa.int32(), pa.int64(), pa.float64()
 _TIME = pa.timestamp("us")
 
-_AXIS_TYPES: Mapping[str, Any] = {
-    "train_magnification": _INT,
-    "label_fraction": _REAL,
-    "fold": _INT,
-    "split_seed": _BIG,
-    "seed": _BIG,
-    "replicate": _INT,
-}
-CELLS = pa.schema(
-    [
-        ("line", _INT),
-        ("protocol", _TEXT),
-        ("experiment", _TEXT),
-        ("label", _TEXT),
-        ("position", _INT),
-        ("identity", _TEXT),
-        ("key", _TEXT),
-        ("symbolic", _TEXT),
-        *[(name, _AXIS_TYPES.get(name, _TEXT)) for name in AXES],
-        ("fingerprint", _TEXT),
-        ("split_hash", _TEXT),
-        ("conditions", _TEXT),
-        ("condition_hash", _TEXT),
-        ("upstream", _TEXT),
-    ]
-)
 PLANS = pa.schema(
     [
         ("protocol", _TEXT),
@@ -61,6 +34,7 @@ PLANS = pa.schema(
         ("factors", pa.list_(_TEXT)),
         ("decisions", _TEXT),
         ("margin", _REAL),
+        ("margin_note", _TEXT),
         ("planned_at", _TIME),
     ]
 )
@@ -85,7 +59,7 @@ RESULTS = pa.schema(
 )
 COMPARISONS = pa.schema(
     [
-        *[(name, _TEXT) for name in ("protocol", "baseline", "candidate", "metric")],
+        *[(name, _TEXT) for name in ("protocol", "baseline", "candidate", "metric", "dataset")],
         ("magnification", _INT),
         ("question", _TEXT),
         ("unit", _TEXT),
@@ -101,6 +75,7 @@ COMPARISONS = pa.schema(
                 "p",
                 "p_adjusted",
                 "smallest_p",
+                "smallest_p_adjusted",
                 "effect",
             )
         ],
@@ -119,6 +94,7 @@ VERDICTS = pa.schema(
         ("reasons", pa.list_(_TEXT)),
         *[(name, _REAL) for name in ("difference", "low", "high", "margin", "smallest_margin")],
         ("n", _BIG),
+        ("z", _REAL),
         ("computed_at", _TIME),
     ]
 )
@@ -143,26 +119,13 @@ def plans_table(plans: Iterable[PlanRecord]) -> Any:
             "notes": list(plan.notes),
             "factors": list(plan.factors),
             "decisions": json.dumps(plan.decisions, sort_keys=True),
-            "margin": plan.margin,
+            "margin": plan.margin_in_force.value,
+            "margin_note": plan.margin_in_force.note,
             "planned_at": utc(plan.planned_at),
         }
         for plan in plans
     ]
     return pa.Table.from_pylist(rows, schema=PLANS)
-
-
-def planned_cells_table(plans: Iterable[PlanRecord]) -> Any:
-    """Return one row per cell and protocol."""
-    return _cells(_planned(plan, cell) for plan in plans for cell in plan.cells)
-
-
-def result_cells_table(results: Iterable[Result]) -> Any:
-    """Return one row per result that is a cell's own."""
-    return _cells(
-        _cell_row(result.key, result.spec.symbolic, axes)
-        for result in results
-        if (axes := result.axes) is not None
-    )
 
 
 def states_table(states: Iterable[StageState]) -> Any:
@@ -246,44 +209,3 @@ def _published_schema(kind: type[PublishedValue] | type[PublishedClaim]) -> Any:
 
 def _utc_of(time: datetime) -> datetime:
     return time if time.tzinfo is None else time.astimezone(UTC).replace(tzinfo=None)
-
-
-def _planned(plan: PlanRecord, cell: PlannedCell) -> dict[str, Any]:
-    axes = CellAxes.of(cell.axes, f"cell {cell.symbolic} of {plan.protocol}")
-    row = _cell_row(cell.key, cell.symbolic, axes)
-    membership = {
-        "protocol": plan.protocol,
-        "experiment": cell.experiment,
-        "label": cell.label,
-        "position": cell.position,
-        "upstream": json.dumps(list(cell.stages)),
-    }
-    data = {
-        "dataset": cell.dataset or axes.dataset,
-        "fingerprint": cell.fingerprint or axes.fingerprint,
-        "split_hash": cell.split_hash or axes.split_hash,
-    }
-    return row | membership | data | _conditions(cell.conditions or axes.conditions or {})
-
-
-def _cell_row(key: str | None, symbolic: str, axes: CellAxes) -> dict[str, Any]:
-    row = {name: getattr(axes, name) for name in AXES}
-    return {
-        **row,
-        "train_magnification": axes.train_magnification or 0,
-        "identity": f"unresolved:{symbolic}" if key is None else key,
-        "key": key,
-        "symbolic": symbolic,
-        "fingerprint": axes.fingerprint,
-        "split_hash": axes.split_hash,
-        **({} if axes.conditions is None else _conditions(axes.conditions)),
-    }
-
-
-def _conditions(conditions: Mapping[str, Any]) -> dict[str, str]:
-    return {"conditions": canonical_json(conditions), "condition_hash": digest(conditions)}
-
-
-def _cells(rows: Iterable[dict[str, Any]]) -> Any:
-    numbered = [row | {"line": line} for line, row in enumerate(rows)]
-    return pa.Table.from_pylist(numbered, schema=CELLS)

@@ -16,7 +16,7 @@ import duckdb
 from mpcs_bench.errors import StoreError
 from mpcs_bench.records import PlanRecord, Result, StageState
 from mpcs_bench.records.files import TABLE_FILES
-from mpcs_bench.store import incoming
+from mpcs_bench.store import incoming, incoming_cells
 from mpcs_bench.store.connection import arrow
 from mpcs_bench.store.rows import ComparisonRow, PublishedSource, SampleSource, VerdictRow
 from mpcs_bench.store.statements import statement
@@ -30,7 +30,7 @@ _SAMPLE_COLUMNS: tuple[str, ...] = (
 
 def load_plans(connection: duckdb.DuckDBPyConnection, plans: Sequence[PlanRecord]) -> None:
     """Load plans; each replaces what its protocol consisted of before."""
-    cells = incoming.planned_cells_table(plans)
+    cells = incoming_cells.planned_cells_table(plans)
     tables = {
         "incoming_plan": incoming.plans_table(plans),
         "incoming_cell": cells,
@@ -62,7 +62,7 @@ def load_results(
     tables = {
         "incoming_result": table,
         "incoming_stage": table.select(["key", "symbolic"]),
-        "incoming_cell": incoming.result_cells_table(results),
+        "incoming_cell": incoming_cells.result_cells_table(results),
     }
     with registered(connection, tables):
         connection.execute(statement("commit_stages"))
@@ -106,7 +106,7 @@ def load_samples(connection: duckdb.DuckDBPyConnection, sources: Sequence[Sample
 
 
 def load_comparisons(connection: duckdb.DuckDBPyConnection, rows: Sequence[ComparisonRow]) -> None:
-    """Load comparisons; a test computed again replaces the earlier one."""
+    """Load comparisons; those of a pair on a metric replace all that were there of it."""
     with registered(connection, {"incoming_comparison": incoming.comparisons_table(rows)}):
         connection.execute(statement("commit_comparisons"))
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import duckdb
 
-from mpcs_bench.errors import StoreError
-from mpcs_bench.store.connection import arrow, first_line
+from mpcs_bench.errors import StoreError, did_you_mean
+from mpcs_bench.store.connection import arrow, first_line, is_damage
 from mpcs_bench.store.schema import VIEWS
 
 # MULTI is a PIVOT, which DuckDB takes apart.
@@ -66,4 +67,17 @@ def _explained() -> Iterator[None]:
     except duckdb.PermissionException as error:
         raise StoreError(f"SQL here is read-only: {first_line(error)}", hint=_HINT) from error
     except duckdb.Error as error:
-        raise StoreError(f"The query failed: {str(error).strip()}", hint=_HINT) from error
+        if is_damage(error):
+            raise
+        raise StoreError(f"The query failed: {_said(error)}", hint=_HINT) from error
+
+
+def _said(error: duckdb.Error) -> str:
+    """Return what DuckDB says; of a table that is not there it names the nearest public view."""
+    text = str(error).strip()
+    missing = re.search(r"Table with name (\S+) does not exist!", text)
+    if missing is None:
+        return text
+    near = did_you_mean(missing[1], list(VIEWS))
+    _, gap, place = text[missing.end() :].partition("\n\n")
+    return f"{text[: missing.end()]}{near}{gap}{place}"

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
-import errno
 import os
-import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import duckdb
 import pyarrow.parquet as pq
 
 from mpcs_bench.errors import StoreError
-from mpcs_bench.records import list_results, read_plans, read_states, sweep_temporaries
+from mpcs_bench.records import (
+    SeenResults,
+    read_plans,
+    read_states,
+    result_folders,
+    sweep_temporaries,
+)
 from mpcs_bench.records.atomic_write import cannot_write, fsync_file, fsync_folder
 from mpcs_bench.records.process import unique_token
 from mpcs_bench.store.checked import whole_results
-from mpcs_bench.store.connection import Retry, busy, translated
+from mpcs_bench.store.connection import Retry, translated
+from mpcs_bench.store.damage import is_damaged, keep_aside, log_of, set_log_aside
 from mpcs_bench.store.ingest import load_plans, load_results, load_samples, load_states
+from mpcs_bench.store.locking import held, number_of
 from mpcs_bench.store.rows import CommitReport, SampleSource
 from mpcs_bench.store.schema import create_schema
 from mpcs_bench.store.statements import statement
@@ -41,21 +47,49 @@ def rebuild(workspace: Path, retry: Retry = _DEFAULT) -> CommitReport:
     """
     path = workspace / DATABASE
     _check_path(path)
+    with _made(workspace, path) as temporary, held(path, retry) as stands:
+        report = _build(temporary, workspace)
+        fsync_file(temporary)
+        _install(temporary, path, replace=stands is not None)
+        fsync_folder(workspace)
+    return report
+
+
+def mend(workspace: Path, retry: Retry = _DEFAULT) -> tuple[CommitReport, Path] | None:
+    """Make a damaged `bench.duckdb` again; return what is in it, and where the damaged one is now.
+
+    None where nothing is wrong with it, or another process has mended it meanwhile. As `rebuild`,
+    but that the damaged file is kept.
+    """
+    path = workspace / DATABASE
+    damaged = number_of(path)
+    if damaged is None or not is_damaged(path):
+        return None
+    with _made(workspace, path) as temporary, held(path, retry) as stands:
+        if stands != damaged:
+            return None
+        report = _build(temporary, workspace)
+        fsync_file(temporary)
+        aside = keep_aside(path)
+        temporary.replace(path)
+        fsync_folder(workspace)
+    return report, aside
+
+
+@contextmanager
+def _made(workspace: Path, path: Path) -> Iterator[Path]:
+    """Give the name of a temporary database, and remove what is left of it in the end."""
     sweep_temporaries(workspace)
     temporary = workspace / f".tmp-{DATABASE}-{os.getpid()}-{unique_token()}"
     try:
         workspace.mkdir(parents=True, exist_ok=True)
-        with _held(path, retry) as stands:
-            report = _build(temporary, workspace)
-            fsync_file(temporary)
-            _install(temporary, path, replace=stands)
-            fsync_folder(workspace)
+        yield temporary
     except OSError as error:
         raise cannot_write(path, error) from error
     finally:
-        for leftover in (temporary, _log_of(temporary)):
-            leftover.unlink(missing_ok=True)
-    return report
+        for leftover in (temporary, log_of(temporary)):
+            with suppress(OSError):  # what failed first is what to tell
+                leftover.unlink(missing_ok=True)
 
 
 def _check_path(path: Path) -> None:
@@ -69,7 +103,8 @@ def _check_path(path: Path) -> None:
 
 def _build(temporary: Path, workspace: Path) -> CommitReport:
     folder = workspace / "results"
-    paths = [folder / key for key in list_results(folder)]
+    paths = [folder / key for key in result_folders(folder)]
+    seen = SeenResults(workspace)
     added: list[str] = []
     damaged: dict[Path, tuple[str, ...]] = {}
     with (
@@ -81,7 +116,8 @@ def _build(temporary: Path, workspace: Path) -> CommitReport:
         load_plans(connection, read_plans(workspace))
         load_states(connection, list(read_states(workspace).values()))
         for start in range(0, len(paths), _AT_ONCE):
-            results, bad = whole_results(paths[start : start + _AT_ONCE])
+            some = paths[start : start + _AT_ONCE]
+            results, bad = whole_results(some, seen, just_made=False)
             added += load_results(connection, results)
             damaged |= bad
         load_samples(connection, _sample_sources(workspace, connection))
@@ -109,64 +145,19 @@ def _name_inside(file: Path) -> str | None:
     return None if name is None else name.decode()
 
 
-@contextmanager
-def _held(path: Path, retry: Retry) -> Iterator[bool]:
-    """Hold the lock that DuckDB takes on an open database; False where there is no file."""
-    if not path.exists():
-        yield False
-        return
-    with path.open("rb+") as file:
-        for delay in _tries(retry):
-            if _lock(file.fileno()):
-                break
-            time.sleep(delay)
-        else:
-            raise busy(path, _holder(path))
-        yield True
-
-
-def _tries(retry: Retry) -> Iterator[float]:
-    yield 0.0
-    yield from retry.delays()
-
-
-def _lock(descriptor: int) -> bool:
-    try:
-        import fcntl
-    except ImportError:  # Windows: an open file cannot be replaced there, which protects as well
-        return True
-    try:
-        fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        if error.errno in (errno.EACCES, errno.EAGAIN):
-            return False
-        raise
-    return True
-
-
-def _holder(path: Path) -> str:
-    # DuckDB asks the system who holds the lock, before it looks at the file.
-    try:
-        duckdb.connect(str(path)).close()
-    except duckdb.Error as error:
-        return str(error)
-    return ""
-
-
 def _install(temporary: Path, path: Path, *, replace: bool) -> None:
-    # A log that outlives its database would be replayed into the new one. Should we end between
-    # these two steps, the old database lacks its last commits, whose results are on disk.
-    _log_of(path).unlink(missing_ok=True)
     if replace:
+        # A log that outlives its database would be replayed into the new one. Should we end
+        # between these two steps, the old one lacks its last commits, whose results are on disk.
+        log_of(path).unlink(missing_ok=True)
         temporary.replace(path)
         return
+    if path.exists():
+        return  # another process was faster: its log is not to be touched
+    set_log_aside(path)
     try:
         path.hardlink_to(temporary)
     except FileExistsError:
         return
     except OSError:  # a file system without hard links
         temporary.replace(path)
-
-
-def _log_of(path: Path) -> Path:
-    return path.with_name(path.name + ".wal")

@@ -21,16 +21,18 @@ class SampleSource:
 class ComparisonRow:
     """One test of one candidate against a baseline (statistics: `docs/database.md`).
 
-    `magnification` 0 means the mean over magnifications, or none. `unit` is what was resampled or
-    paired (fold, patient, image), `method` the name of the test, `question` what its answer is
-    about. `smallest_p` is the smallest p-value that this many units could have given. `effect` and
-    `details` (JSON) are what `method` adds (`docs/compare.md`).
+    `dataset` is the candidate's. `magnification` 0 means the mean over magnifications, or none.
+    `unit` is what was resampled or paired (fold, patient, image), `method` the name of the test,
+    `question` what its answer is about. `smallest_p` is the smallest p-value that this many units
+    could have given, `smallest_p_adjusted` the same after the correction of `p_adjusted`. `effect`
+    and `details` (JSON) are what `method` adds (`docs/compare.md`).
     """
 
     protocol: str
     baseline: str
     candidate: str
     metric: str
+    dataset: str
     magnification: int
     unit: str
     method: str
@@ -44,6 +46,7 @@ class ComparisonRow:
     p: float | None = None
     p_adjusted: float | None = None
     smallest_p: float | None = None
+    smallest_p_adjusted: float | None = None
     effect: float | None = None
     details: str | None = None
     note: str | None = None
@@ -124,7 +127,8 @@ class VerdictRow:
     """The verdict on one published cell, or (`claim_id`) on one claim (docs/verdicts.md).
 
     `runs` names the table of ours that it is of. Differences and margins are percentage points;
-    of a claim they are those of the comparison that decided it.
+    of a claim they are those of the comparison that decided it. `z` is a cell's difference in
+    standard errors.
     """
 
     source: str
@@ -144,6 +148,7 @@ class VerdictRow:
     margin: float | None = None
     smallest_margin: float | None = None
     n: int | None = None
+    z: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,10 @@ from pathlib import Path
 import duckdb
 
 from mpcs_bench.errors import StoreError
-from mpcs_bench.store.connection import REBUILD_HINT, first_line
+from mpcs_bench.store.connection import REBUILD_HINT, failed, first_line
 from mpcs_bench.store.statements import statement
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 """To be raised with every change to schema.sql or views.sql."""
 
 VIEWS: tuple[str, ...] = (
@@ -42,10 +42,13 @@ def check_schema(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
     """Raise StoreError where the open database is not ours, or of another schema version."""
     try:
         rows = connection.execute("SELECT schema_version FROM meta").fetchall()
-    except duckdb.Error as error:
+    except duckdb.CatalogException as error:
         raise StoreError(
-            f"{path} is not a database of mpcs-bench: {first_line(error)}", hint=REBUILD_HINT
+            f"{path} is not a database of mpcs-bench: {first_line(error)}",
+            hint="Move it away and run the command again, or give another --workspace.",
         ) from error
+    except duckdb.Error as error:
+        raise failed(f"{path} cannot be read", error, REBUILD_HINT) from error
     version = rows[0][0] if rows else None
     if version == SCHEMA_VERSION:
         return

@@ -34,6 +34,7 @@ DOCUMENT: dict[str, Any] = {
         ({"format": 1}, f"format 1, and this mpcs-bench reads {FORMAT}"),
         ({"splits": None}, "damaged at splits"),
         ({"unheard": 1}, "damaged at unheard"),
+        ({"reference": DOCUMENT["reference"] | {"seconds": 0}}, "damaged at reference.seconds"),
     ],
 )
 def test_one_that_is_damaged_or_of_another_format_is_told(
@@ -43,18 +44,22 @@ def test_one_that_is_damaged_or_of_another_format_is_told(
     path.write_text(json.dumps(DOCUMENT | change))
     with pytest.raises(CheckError, match=said) as caught:
         read_baseline(path)
-    assert "--update" in (caught.value.hint or "")
+    assert ("version control" in (caught.value.hint or "")) == ("format" not in change)
 
 
-@pytest.mark.parametrize(("text", "said"), [(None, "cannot be read"), ("{", "is no JSON")])
-def test_one_that_is_missing_or_no_json_is_told(
-    tmp_path: Path, text: str | None, said: str
+@pytest.mark.parametrize(
+    ("text", "said", "hint"),
+    [(None, "There is no baseline", "Make one"), ("{", "is no JSON", "Restore it")],
+)
+def test_one_that_is_missing_is_to_be_made_and_a_damaged_one_restored(
+    tmp_path: Path, text: str | None, said: str, hint: str
 ) -> None:
     path = tmp_path / "baseline.json"
     if text is not None:
         path.write_text(text)
-    with pytest.raises(CheckError, match=said):
+    with pytest.raises(CheckError, match=said) as caught:
         read_baseline(path)
+    assert (caught.value.hint or "").startswith(hint)
 
 
 def test_what_is_written_is_read_again(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from mpcs_bench.check.items import Check
 from mpcs_bench.check.junit import write_junit
 from mpcs_bench.check.observe import better
 from mpcs_bench.check.summary import render_summary
-from mpcs_bench.check.words import conditions
+from mpcs_bench.check.words import advice, conditions
 from mpcs_bench.errors import ExitCode, StageError
 
 ENVIRONMENT: dict[str, Any] = {
@@ -290,6 +290,57 @@ def test_time_counts_in_reference_steps() -> None:
     code = _with_stage(seconds=9.0)
     assert _rules(_hold(_observation(), code)) == {("time", "finetune")}
     assert _hold(_observation(), code, slack=Slack(time=5)).regressions == ()
+
+
+def _timed(wall: float, cpu: float | None, environment: dict[str, Any]) -> Observation:
+    reference = Reference(seconds=0.01, cpu_seconds=0.01, peak_bytes=400, cpu="AVX2")
+    provenance = Provenance(created="x", environment=environment)
+    stages = _with_stage(seconds=wall, cpu_seconds=cpu).stages
+    return _observation(stages=stages, reference=reference, provenance=provenance)
+
+
+def test_on_a_cpu_its_seconds_count_whatever_the_clock_says() -> None:
+    before = _timed(2.0, 2.0, ENVIRONMENT)
+    assert _hold(before, _timed(9.0, 2.0, ENVIRONMENT)).regressions == ()
+    (item,) = _hold(before, _timed(9.0, 9.0, ENVIRONMENT)).regressions
+    assert (item.rule, "reference steps of CPU time" in item.message) == ("time", True)
+    assert "--time-slack" in item.message
+
+
+@pytest.mark.parametrize(
+    ("cpu", "environment"), [(None, ENVIRONMENT), (2.0, ENVIRONMENT | {"device": "cuda:0"})]
+)
+def test_the_clock_counts_where_a_gpu_works_or_cpu_seconds_are_not_known(
+    cpu: float | None, environment: dict[str, Any]
+) -> None:
+    before = _timed(2.0, 2.0, environment)
+    assert _rules(_hold(before, _timed(9.0, cpu, environment))) == {("time", "finetune")}
+
+
+def test_where_no_number_was_compared_nothing_passes() -> None:
+    with pytest.raises(CheckError, match="No number of this run"):
+        _hold(_observation(series=()), _elsewhere(series=()))
+
+
+def test_what_to_do_next_depends_on_what_failed() -> None:
+    digest = " ".join(advice(_hold(_observation(), _with_stage(digest="e"))))
+    slow = " ".join(advice(_hold(_observation(), _with_stage(seconds=9.0))))
+    assert ("--update" in digest, "--time-slack" in digest) == (True, False)
+    assert ("--update" in slow, "--time-slack" in slow) == (False, True)
+    assert advice(_hold(_observation(), _observation())) == []
+
+
+def test_an_experiment_called_baseline_is_not_taken_for_the_baseline() -> None:
+    values = _observation().series[0].values
+    (item,) = [
+        item
+        for item in _hold(
+            _observation(series=(_series(values, subject="baseline: a/b"),)),
+            _observation(series=(_series(values, subject="baseline: a/b"),)),
+        ).items
+        if item.rule == "samples"
+    ]
+    assert item.subject == "experiment baseline, a/b: image_accuracy (test)"
 
 
 def test_memory_counts_in_reference_steps_and_only_where_it_is_known() -> None:

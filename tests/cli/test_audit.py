@@ -56,6 +56,8 @@ def test_a_folder_of_ones_own_is_audited(bench: Bench, tmp_path: Path) -> None:
     done = bench("audit", mine, "--rule", "row-means", "--severity", "error", "--json")
 
     assert [one["row"] for one in done.json] == ["rn50-image-fp"]
+    by_file = bench("audit", mine / "paper.yaml", "--rule", "row-means", "--severity", "error")
+    assert by_file.out.startswith("mpcs-wacv-2023: 1 finding: 1 error\n")
 
 
 def test_a_misspelt_rule_is_an_error_of_usage(bench: Bench) -> None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +17,8 @@ from xml.etree import ElementTree
 
 import pytest
 from scipy.stats import binom
+
+from mpcs_bench.engine.workspace import Workspace
 
 Bench = Callable[..., Any]
 
@@ -259,6 +263,62 @@ def test_a_workspace_of_results_is_never_emptied(
     assert done.code == 2
     assert "holds something other than an earlier check" in done.err
     assert (tmp_path / "mine/kept.txt").read_text() == "precious"
+
+
+def test_a_workspace_in_use_is_refused_and_stays_as_it_is(
+    bench: Bench, stored: Path, tmp_path: Path
+) -> None:
+    place = Workspace(tmp_path / "mpcs-check")
+    place.create()
+    (place.root / "check-workspace.json").write_text("{}")
+    (place.root / "half-done").write_text("of the other check")
+    with place.lock():
+        done = bench(*_arguments(stored))
+    assert (done.code, "Another run works in" in done.err) == (2, True)
+    assert (place.root / "half-done").exists()
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        (("--junit", "folder"), "--junit folder cannot be written: it is a folder."),
+        (("--summary", "", "-w", "a-file"), "The workspace a-file is a file."),
+        (("--update", "--baseline", "folder"), "--baseline folder cannot be written"),
+    ],
+)
+def test_what_cannot_be_written_is_told_before_anything_runs(
+    bench: Bench, stored: Path, tmp_path: Path, more: tuple[str, ...], said: str
+) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "a-file").write_text("kept")
+    done = bench(*_arguments(stored, *more))
+    assert (done.code, said in done.err) == (2, True), done.err
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a-file", "folder"]
+
+
+def test_a_hollowed_out_baseline_is_damaged(bench: Bench, stored: Path, tmp_path: Path) -> None:
+    document = json.loads((stored / "baseline.json").read_text())
+    (tmp_path / "hollow.json").write_text(json.dumps(document | {"stages": {}, "series": []}))
+    done = bench(*_arguments(stored, "--baseline", tmp_path / "hollow.json"))
+    assert done.code == 2
+    assert "is damaged. It lacks all stages; all series" in done.err
+    assert not (tmp_path / "mpcs-check").exists()
+
+
+def test_ctrl_c_says_that_the_baseline_is_as_it_was(
+    start: Callable[..., subprocess.Popen[str]], stored: Path, tmp_path: Path
+) -> None:
+    before = (stored / "baseline.json").read_bytes()
+    process = start(*_arguments(stored, "--update"))
+    for _ in range(600):
+        if (tmp_path / "mpcs-check/check-workspace.json").exists():
+            break
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 130, said
+    assert f"the baseline {stored / 'baseline.json'} is as it was" in said
+    assert (stored / "baseline.json").read_bytes() == before
 
 
 def test_nothing_ran_has_an_exit_status_of_its_own(

@@ -96,6 +96,16 @@ def test_one_cell_is_shown_with_what_it_was_made_with(bench: Bench, ran: Path) -
     assert "no cell 'nothing'" in bench("show", "nothing").err
 
 
+def test_lists_in_csv_are_json(bench: Bench, ran: Path) -> None:
+    done = bench("sql", "--csv", "SELECT ['a', 'b'] AS list, 0.5 AS number")
+    assert list(csv.reader(done.out.splitlines())) == [["list", "number"], ['["a", "b"]', "0.5"]]
+    assert bench("sql", "--csv", "--json", "SELECT 1").code == 2
+
+
+def test_a_misspelt_view_is_set_right_by_a_public_one(bench: Bench, ran: Path) -> None:
+    assert "Did you mean 'samples'?" in bench("sql", "SELECT * FROM sampl").err
+
+
 def test_views_are_exported(bench: Bench, ran: Path, tmp_path: Path) -> None:
     assert bench("export", "table", "cells", "cells.csv").code == 0
     with (tmp_path / "cells.csv").open() as file:

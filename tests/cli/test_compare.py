@@ -65,6 +65,8 @@ def test_tests_are_printed_by_question(ran: Path, bench: Bench) -> None:
     ("arguments", "said"),
     [
         (("exp-1", "exp-33"), "Did you mean 'exp-3'?"),
+        (("exp-1", "exp-9"), "'exp-9' has not been run in this workspace."),
+        (("exp-1", "exp-3", "--metric", "f1"), "Did you mean 'image_f1_weighted'?"),
         (("exp-1", "floor"), "'tiny:floor' is a control: it is never compared."),
         (("tiny", "exp-3"), "'tiny' names 3 experiments: tiny:exp-1, tiny:exp-3, tiny:floor."),
         (("exp-1", "exp-3", "--metric", "nothing"), "There is no metric 'nothing'"),

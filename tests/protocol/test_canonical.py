@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mpcs_bench.protocol.canonical import canonical_json, digest
+from mpcs_bench.protocol.canonical import SharedParts, canonical_json, digest
 
 json_values = st.recursive(
     st.none()
@@ -91,3 +91,44 @@ def test_digests_do_not_depend_on_the_process():
         for seed in ("1", "2")
     }
     assert seen == {digest({"a": [2], "b": 1}) + "\n"}
+
+
+@given(
+    st.dictionaries(st.text(st.characters(exclude_categories=["Cs"]), max_size=4), json_values),
+    json_values,
+)
+def test_what_is_written_from_shared_parts_is_what_is_written_at_once(value, shared):
+    parts = SharedParts()
+    for _ in range(2):  # made of what is not known yet, and of what is
+        whole = parts.whole({**value, "part": shared, "inner": parts.whole(value)})
+        plain = {**value, "part": shared, "inner": value}
+        assert whole.text == canonical_json(plain)
+        assert whole.digest == digest(plain)
+        assert whole.value == json.loads(canonical_json(plain))
+        assert whole.value == plain
+        assert type(whole.value["part"]) is type(json.loads(canonical_json(shared)))
+
+
+def test_a_part_is_written_once_however_many_hold_it(monkeypatch):
+    written = []
+    dumps = json.dumps
+    monkeypatch.setattr(json, "dumps", lambda value, **how: written.append(value) or dumps(value))
+    parts, shared = SharedParts(), {"a": [1, 2.0], "b": (3,)}
+
+    wholes = [parts.whole({"number": number, "shared": shared}) for number in range(100)]
+
+    assert len(written) == 1
+    assert len({id(whole.value["shared"]) for whole in wholes}) == 1
+    assert wholes[7].value == {"number": 7, "shared": {"a": [1, 2], "b": [3]}}
+
+
+def test_equal_numbers_of_other_types_are_told_apart_in_shared_parts():
+    parts = SharedParts()
+    texts = [parts.whole({"x": value}).text for value in (1, True, 1.0, "1", None)]
+    assert texts == ['{"x":1}', '{"x":true}', '{"x":1}', '{"x":"1"}', '{"x":null}']
+
+
+@pytest.mark.parametrize("value", [math.nan, {1, 2}, b"x"])
+def test_shared_parts_refuse_what_is_refused_at_once(value):
+    with pytest.raises((ValueError, TypeError)):
+        SharedParts().whole({"x": value})

@@ -72,6 +72,26 @@ def test_what_is_done_for_a_setting_does_not_grow_with_the_matrix(
     assert searches["matrix"] == 0
 
 
+def test_cells_that_differ_in_light_axes_alone_hold_the_same_settings(loaded, catalogue):
+    """However many cells there are, each list and mapping of settings is there once."""
+    axes = f"train_magnification: [40]\nfold: [0, 1, 2]\nseed: {list(range(20))}"
+    made = expand(loaded(matrix(axes)), catalogue)
+
+    for experiment in ("baseline", "ordered"):
+        cells = [cell for cell in made if cell.experiment == experiment]
+        assert len(cells) > 1
+        for stages in (
+            [cell.stage for cell in cells],
+            [cell.stage.upstream for cell in cells if cell.stage.upstream is not None],
+        ):
+            for name in {name for stage in stages for name in stage.spec}:
+                held = [stage.spec[name] for stage in stages]
+                if isinstance(held[0], dict | list):
+                    assert len({id(value) for value in held}) == 1, name
+            assert len({id(stage.data) for stage in stages}) <= 1
+        assert len({id(cell.conditions) for cell in cells}) == 1
+
+
 def test_more_cells_than_anyone_can_run_are_refused(loaded, catalogue, monkeypatch):
     monkeypatch.setattr(expansion, "MAX_CELLS", 10)
     with pytest.raises(ProtocolError, match="more than 10 cells"):

@@ -209,8 +209,18 @@ DAMAGES = {
         "weights.safetensors has another SHA-256",
     ),
     "changed specification": (
-        _edit("spec.json", "kind", "pretrain"),
+        lambda path: (path / "spec.json").write_bytes(
+            (path / "spec.json").read_bytes().replace(b"32", b"23")
+        ),
         "spec.json has another SHA-256",
+    ),
+    "truncated weights": (
+        lambda path: (path / "weights.safetensors").write_bytes(b"\0" * 63),
+        "weights.safetensors has 63 bytes, not 64",
+    ),
+    "stranger": (
+        lambda path: (path / "notes.txt").write_text("mine"),
+        "notes.txt is no file of this result",
     ),
     "torn table": (
         lambda path: (path / "history.parquet").write_bytes(b"PAR1"),

@@ -129,6 +129,7 @@ FAULTS = [
     ("table-2.csv", ",fraction,Ours", ",percentage,Ours", 3, "'unit': should be 'percent'"),
     ("table-2.csv", ",fraction,Ours", ",,Ours", 3, "a cell with a 'metric' needs a 'unit' too"),
     ("table-2.csv", ",image_f1_weighted,fraction,Ours", ",,,Ours", 3, "without a 'metric' is text"),
+    ("table-2.csv", "f1_weighted,fraction,O", "f1_weigthed,fraction,O", 3, "mean 'image_f1_w"),
     ("table-2.csv", "ours,b,0.91,0.91", "ours,b,91,91", 3, "91 is no fraction: 0 to 1"),
     ("table-2.csv", "Theirs,test,true,7\ntheirs,b", "Theirs,test,true,\ntheirs,b", 4, "'citation'"),
     ("table-2.csv", "true,7\ntheirs,b", "true,77\ntheirs,b", 4, "no reference '77'"),

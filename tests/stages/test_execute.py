@@ -39,7 +39,7 @@ def test_a_result_says_what_it_was_made_from_and_with(
     assert environment["deterministic"] is True
     assert environment["packages"]["torch"].startswith(torch.__version__.partition("+")[0])
     timings = result.manifest.timings
-    assert set(timings) == {"seconds", "open_seconds", "images_per_second"}
+    assert set(timings) == {"seconds", "open_seconds", "images_per_second", "cpu_seconds"}
     assert all(value > 0 for value in timings.values())
 
 

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import subprocess
+import sys
+import textwrap
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -239,3 +243,48 @@ def unchanged(tmp_path_factory) -> Workspace:
     made = new_workspace(tmp_path_factory.mktemp("shared"))
     made.store.commit(plans=[made.plan(made.cell(0, 0))], results=[made.result(0)])
     return made
+
+
+HOLDER = """
+    import sys, duckdb
+    connection = duckdb.connect(sys.argv[1], read_only=sys.argv[2] == "read")
+    print("open", flush=True)
+    sys.stdin.readline()
+"""
+
+
+def start_script(script, *arguments):
+    return subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(script), *map(str, arguments)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+
+@contextmanager
+def hold_open(path, mode):
+    with start_script(HOLDER, path, mode) as process:
+        assert process.stdout.readline() == "open\n"
+        try:
+            yield process
+        finally:
+            process.communicate("done\n", timeout=30)
+
+
+@pytest.fixture
+def start():
+    """Start a Python script with arguments, as another process."""
+    return start_script
+
+
+@pytest.fixture
+def holder_script():
+    """A script that opens the database it is given ("write" or "read") until told to end."""
+    return HOLDER
+
+
+@pytest.fixture
+def held_open():
+    """Let another process hold the database open, to "write" or to "read", for a while."""
+    return hold_open

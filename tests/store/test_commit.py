@@ -349,12 +349,14 @@ def test_a_sample_index_that_lacks_columns_is_refused(workspace, column):
         workspace.store.commit(samples=[SampleSource("f1d0", path)])
 
 
-def test_a_comparison_computed_again_replaces_the_earlier(workspace):
+def test_what_is_computed_of_a_pair_replaces_all_that_was_there_of_it(workspace):
+    """Also where the test, its unit or the magnification have another name now."""
     row = ComparisonRow(
         protocol="exp-03",
         baseline="none",
         candidate="ordered",
         metric="patient_accuracy",
+        dataset="breakhis",
         magnification=40,
         unit="fold",
         method="corrected resampled t",
@@ -362,14 +364,22 @@ def test_a_comparison_computed_again_replaces_the_earlier(workspace):
         n=5,
         p=0.04,
     )
-    workspace.store.save_comparisons([row, replace(row, magnification=100)])
-    again = replace(row, p=0.03, computed_at=datetime(2026, 1, 3, tzinfo=UTC))
+    others = [
+        replace(row, **{name: "other"})
+        for name in ("protocol", "baseline", "candidate", "metric", "dataset")
+    ]
+    earlier = [row, replace(row, magnification=100), replace(row, method="not compared", p=None)]
+    workspace.store.save_comparisons([*earlier, *others])
+    again = replace(
+        row, p=0.03, unit="fold, seeds averaged", computed_at=datetime(2026, 1, 3, tzinfo=UTC)
+    )
     workspace.store.save_comparisons([again])
 
-    rows = workspace.store.query(
-        "SELECT magnification, p, computed_at::VARCHAR FROM comparison ORDER BY magnification"
-    )[1]
-    assert rows == [(40, 0.03, "2026-01-03 00:00:00"), (100, 0.04, "2026-01-02 03:00:00")]
+    rows = workspace.store.query("SELECT unit, p, computed_at::VARCHAR FROM comparison ORDER BY p")
+    assert rows[1] == [
+        ("fold, seeds averaged", 0.03, "2026-01-03 00:00:00"),
+        *[("fold", 0.04, "2026-01-02 03:00:00")] * len(others),
+    ]
 
 
 def test_what_a_publication_says_replaces_what_it_said_before(workspace):

@@ -5,22 +5,12 @@ from __future__ import annotations
 import random
 import shutil
 import signal
-import subprocess
 import sys
-import textwrap
 import time
-from contextlib import contextmanager
 
 import pytest
 
 from mpcs_bench.store import Retry, Store, StoreBusy, rebuild
-
-HOLDER = """
-    import sys, duckdb
-    connection = duckdb.connect(sys.argv[1], read_only=sys.argv[2] == "read")
-    print("open", flush=True)
-    sys.stdin.readline()
-"""
 
 COMMITTER = """
     import sys
@@ -54,28 +44,8 @@ POLLER = """
 """
 
 
-def start(script, *arguments):
-    return subprocess.Popen(
-        [sys.executable, "-c", textwrap.dedent(script), *map(str, arguments)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-
-
-@contextmanager
-def held_open(path, mode):
-    """Let another process hold the database open."""
-    with start(HOLDER, path, mode) as process:
-        assert process.stdout.readline() == "open\n"
-        try:
-            yield process
-        finally:
-            process.communicate("done\n", timeout=30)
-
-
 @pytest.mark.parametrize("mode", ["write", "read"])
-def test_a_commit_names_who_holds_the_database_and_succeeds_later(workspace, mode):
+def test_a_commit_names_who_holds_the_database_and_succeeds_later(workspace, mode, held_open):
     workspace.store.commit(results=[workspace.result(0)])
     store = Store(workspace.path, Retry(wait=0.2))
     new = workspace.result(1)
@@ -92,7 +62,7 @@ def test_a_commit_names_who_holds_the_database_and_succeeds_later(workspace, mod
     assert store.query("SELECT count(*) FROM cells")[1] == [(2,)]
 
 
-def test_a_query_names_who_writes_and_succeeds_later(workspace):
+def test_a_query_names_who_writes_and_succeeds_later(workspace, held_open):
     workspace.store.commit(results=[workspace.result(0)])
     store = Store(workspace.path, Retry(wait=0.2))
 
@@ -104,7 +74,7 @@ def test_a_query_names_who_writes_and_succeeds_later(workspace):
     assert store.query("SELECT count(*) FROM cells")[1] == [(1,)]
 
 
-def test_a_rebuild_waits_for_whoever_holds_the_database(workspace):
+def test_a_rebuild_waits_for_whoever_holds_the_database(workspace, held_open):
     workspace.store.commit(results=[workspace.result(0)])
     before = workspace.store.path.read_bytes()
 
@@ -115,10 +85,10 @@ def test_a_rebuild_waits_for_whoever_holds_the_database(workspace):
     assert rebuild(workspace.path).added == (workspace.key(0),)
 
 
-def test_a_commit_waits_for_a_holder_that_lets_go(workspace):
+def test_a_commit_waits_for_a_holder_that_lets_go(workspace, start, holder_script):
     workspace.store.commit(results=[workspace.result(0)])
     new = workspace.result(1)
-    with start(HOLDER, workspace.store.path, "write") as holder:
+    with start(holder_script, workspace.store.path, "write") as holder:
         assert holder.stdout.readline() == "open\n"
         holder.stdin.write("done\n")
         holder.stdin.close()
@@ -135,7 +105,7 @@ def test_a_connection_of_this_process_is_waited_for_too(workspace):
     assert store.commit(results=[workspace.result(1)]).added == (workspace.key(1),)
 
 
-def test_readers_poll_while_results_are_committed(workspace):
+def test_readers_poll_while_results_are_committed(workspace, start):
     paths = [workspace.result(fold) for fold in range(12)]
     store = Store(workspace.path, Retry(wait=30))
     with start(POLLER, workspace.path, len(paths)) as poller:
@@ -149,7 +119,7 @@ def test_readers_poll_while_results_are_committed(workspace):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGKILL on Windows")
-def test_commits_survive_being_killed(workspace):
+def test_commits_survive_being_killed(workspace, start):
     """Ten kills at random moments; what was reported is there, whole and once."""
     expected = {}
     for fold in range(60):

@@ -115,26 +115,6 @@ def test_an_old_database_stays_where_a_rebuild_fails(filled):
     assert not list(filled.path.glob(".tmp-*"))
 
 
-@pytest.mark.parametrize("damage", ["garbage", "truncated", "not ours", "empty"])
-def test_a_database_that_cannot_be_used_is_named_and_can_be_rebuilt(filled, damage):
-    path = filled.store.path
-    whole = path.read_bytes()
-    if damage == "not ours":
-        path.unlink()
-        with duckdb.connect(str(path)) as other:
-            other.execute("CREATE TABLE mine AS SELECT 1 AS a")
-    else:
-        path.write_bytes({"garbage": b"x" * 9999, "truncated": whole[:5000], "empty": b""}[damage])
-
-    for use in (filled.store.digest, filled.store.commit):
-        with pytest.raises(StoreError, match=r"bench\.duckdb") as caught:
-            use()
-        assert "every result is in results/" in caught.value.hint
-
-    rebuild(filled.path)
-    assert filled.store.query("SELECT count(*) FROM stages WHERE state = 'done'")[1] == [(2,)]
-
-
 @pytest.mark.parametrize(("version", "advice"), [(99, "newer mpcs-bench"), (0, "made again")])
 def test_a_database_of_another_schema_is_refused(filled, version, advice):
     with duckdb.connect(str(filled.store.path)) as connection:

@@ -32,6 +32,7 @@ def test_verdicts_are_read_as_they_were_saved(workspace):
                 margin=3.0,
                 smallest_margin=1.0,
                 n=5,
+                z=-1.25,
             )
         ]
     )
@@ -39,7 +40,7 @@ def test_verdicts_are_read_as_they_were_saved(workspace):
     assert workspace.store.query("FROM verdicts")[1] == [
         (
             *("a", "table-5", "r", "c", None, "At the paper's scale", ["exp-01", "exp-02"]),
-            *("paper", "equivalent", ["one", "two"], -0.5, -1.5, 0.5, 3.0, 1.0, 5),
+            *("paper", "equivalent", ["one", "two"], -0.5, -1.5, 0.5, 3.0, 1.0, 5, -1.25),
             datetime(2025, 1, 2, 10, 0),
         )
     ]

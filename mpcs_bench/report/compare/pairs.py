@@ -17,7 +17,7 @@ from mpcs_bench.report.comparing import against
 from mpcs_bench.report.conditions import Difference, refusal
 from mpcs_bench.report.grouping import RowGroup
 from mpcs_bench.report.model import Column, Comparison, Metric
-from mpcs_bench.report.pairing import Method, partners
+from mpcs_bench.report.pairing import Method, condition_differences, partners
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -40,8 +40,9 @@ class Place:
 class Pair:
     """One row of a candidate against its own row of the baseline.
 
-    `differs` are the factors in which the two differ: what is being compared. The first of `places`
-    is the primary question.
+    `differs` are the factors in which the two differ: what is being compared. `unequal` are the
+    conditions in which they differ, all of them: what keeps them from being compared. The first of
+    `places` is the primary question.
     """
 
     baseline: Reference
@@ -49,6 +50,7 @@ class Pair:
     dataset: str
     metric: Metric
     differs: tuple[Difference, ...]
+    unequal: tuple[Difference, ...]
     places: tuple[Place, ...]
 
     @property
@@ -68,6 +70,8 @@ def pairs_of(
             method = _method(candidate, dataset, group, metric)
             nearest = partners(method, baseline.methods(home, metric, ()))
             comparisons = _compare(connection, (candidate, baseline), method, nearest, metric)
+            unequal = _unequal(group, nearest[0].group)
+            comparisons = [_in_full(comparison, unequal) for comparison in comparisons]
             over_folds = fold_outcomes(comparisons, rope=rope)
             yield Pair(
                 baseline=baseline.reference,
@@ -75,6 +79,7 @@ def pairs_of(
                 dataset=dataset,
                 metric=metric,
                 differs=_factors(group, nearest[0].group),
+                unequal=unequal,
                 places=tuple(
                     Place(c, (*folds, *c.trained))
                     for c, folds in zip(comparisons, over_folds, strict=True)
@@ -146,3 +151,27 @@ def _factors(candidate: RowGroup, baseline: RowGroup) -> tuple[Difference, ...]:
         for name in dict.fromkeys((*mine, *theirs))
         if mine.get(name) != theirs.get(name)
     )
+
+
+def _unequal(candidate: RowGroup, baseline: RowGroup) -> tuple[Difference, ...]:
+    """Return the conditions that the rows differ in, or else those of the first pair of cells."""
+    found = condition_differences(candidate.first, baseline.first)
+    # A split's hash may be that of one fold: only a pair of the same fold can compare it.
+    if of_rows := tuple(each for each in found if each.name != "split_hash"):
+        return of_rows
+    theirs = {(cell.train_magnification, cell.unit): cell for cell in baseline.cells}
+    for cell in candidate.cells:
+        other = theirs.get((cell.train_magnification, cell.unit))
+        if other is not None and (of_cells := condition_differences(cell, other)):
+            return of_cells
+    return ()
+
+
+def _in_full(comparison: Comparison, unequal: tuple[Difference, ...]) -> Comparison:
+    """Name all conditions in a refusal: a table has room for the first ones, this has for all."""
+    if not (comparison.refused and unequal):
+        return comparison
+    names = comparison.candidate_name, comparison.baseline_name
+    short, single = refusal(unequal, *names), refusal(unequal[:1], *names)
+    full = "; ".join([single, *map(str, unequal[1:])])
+    return replace(comparison, refused=comparison.refused.replace(short, full))

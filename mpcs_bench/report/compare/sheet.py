@@ -24,6 +24,7 @@ from mpcs_bench.report.page import Cell, Line, Section, Sheet
 from mpcs_bench.report.smallest import OUT_OF_REACH, smallest_cell
 from mpcs_bench.report.terminal import print_sheet
 
+TINY = 1e-9
 HEADERS = (
     Cell("At"),
     Cell("Test"),
@@ -46,10 +47,9 @@ FOLD_HEADERS = (
 NAMES = {
     CORRECTED_T: "corrected t",
     POSTERIOR: "Bayesian t",
-    FOLD_FLIP: "sign-flip",
-    FOLD_RANKS: "Wilcoxon",
+    FOLD_FLIP: "sign-flip by fold",
+    FOLD_RANKS: "Wilcoxon by fold",
     EVERY_SEED: "corrected t, every seed",
-    SIGN_FLIP: "sign-flip",
     BOOTSTRAP: "bootstrap",
 }
 
@@ -66,11 +66,13 @@ def _print(pair: Pair, console: Console) -> None:
     differs = "; ".join(f"{d.name} {d.left} against {d.right}" for d in pair.differs)
     console.print(Text(f"\n{pair.candidate} against {pair.baseline}", style="bold"))
     console.print(Text(f"{names}: {pair.metric.title} on {pair.dataset}"))
+    if pair.refused:
+        console.print(Text(f"Not compared: {pair.refused}.", style="yellow"), soft_wrap=True)
+        if differs:
+            console.print(Text(f"They also differ in: {differs}", style="dim"))
+        return
     if differs:
         console.print(Text(f"Compared: {differs}", style="dim"))
-    if pair.refused:
-        console.print(Text(f"Not compared: {pair.refused}.", style="yellow"))
-        return
     for place in pair.places:
         console.print(Text(f"{at(place)}: {place.claim}."))
     print_sheet(tests_sheet(pair), console)
@@ -95,7 +97,8 @@ def tests_sheet(pair: Pair) -> Sheet:
     if not all(outcome.in_reach for _, outcome in found if outcome.smallest_p is not None):
         notes.append(OUT_OF_REACH)
     return Sheet(
-        caption="Tests, candidate minus baseline (accuracies of one side in %)",
+        caption="Tests, candidate minus baseline"
+        + " (accuracies of one side in %)" * any(o.difference is None for _, o in found),
         headers=HEADERS,
         sections=tuple(
             Section(
@@ -134,6 +137,8 @@ def folds_sheet(pair: Pair) -> Sheet | None:
 def _name(outcome: Outcome) -> str:
     if outcome.name == MCNEMAR:
         return "McNemar, naive" if not outcome.decisive else "exact McNemar"
+    if outcome.name == SIGN_FLIP:
+        return f"sign-flip by {outcome.unit}"
     return NAMES.get(outcome.name, outcome.name)
 
 
@@ -153,7 +158,7 @@ def _line(place: Place, outcome: Outcome) -> Line:
         probability(outcome.p_adjusted),
     )
     smallest = smallest_cell(
-        outcome.smallest_p, outcome.smallest_p_adjusted, in_reach=outcome.in_reach
+        _least(outcome.smallest_p), _least(outcome.smallest_p_adjusted), in_reach=outcome.in_reach
     )
     return Line(Cell(at(place)), (*map(Cell, cells), smallest, Cell(_effect(outcome))))
 
@@ -164,6 +169,11 @@ def _effect(outcome: Outcome) -> str:
         return MISSING
     kind = "odds" if outcome.name == MCNEMAR else "d_z"
     return f"{kind} {outcome.effect:.2f}"
+
+
+def _least(p: float | None) -> float | None:
+    """Return what is shown of a smallest p: that of a t is 0, and reads like any that is tiny."""
+    return None if p is None else max(p, TINY)
 
 
 def _counts(outcome: Outcome) -> Iterator[str]:

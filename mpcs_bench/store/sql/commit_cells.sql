@@ -24,9 +24,8 @@ SELECT
     condition_hash,
     upstream
 FROM (
-    SELECT *
-    FROM incoming_cell
-    QUALIFY row_number() OVER (PARTITION BY identity ORDER BY line) = 1
+    -- The first line of each; a window would carry every column along.
+    SELECT * FROM incoming_cell WHERE line IN (SELECT min(line) FROM incoming_cell GROUP BY identity)
 ) AS one
 LEFT JOIN stage USING (key)
 WHERE identity NOT IN (SELECT identity FROM cell);
@@ -40,9 +39,7 @@ SET
     condition_hash = coalesce(known.condition_hash, cell.condition_hash),
     upstream = coalesce(known.upstream, cell.upstream)
 FROM (
-    SELECT *
-    FROM incoming_cell
-    QUALIFY row_number() OVER (PARTITION BY identity ORDER BY line) = 1
+    SELECT * FROM incoming_cell WHERE line IN (SELECT min(line) FROM incoming_cell GROUP BY identity)
 ) AS known
 WHERE cell.identity = known.identity
     AND (

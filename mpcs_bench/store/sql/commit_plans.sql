@@ -4,7 +4,7 @@ DELETE FROM membership WHERE protocol IN (SELECT protocol FROM incoming_plan);
 DELETE FROM protocol WHERE protocol IN (SELECT protocol FROM incoming_plan);
 
 INSERT INTO protocol
-SELECT protocol, title, scale, baseline, notes, factors, decisions, margin, planned_at
+SELECT protocol, title, scale, baseline, notes, factors, decisions, margin, margin_note, planned_at
 FROM incoming_plan
 ORDER BY protocol;
 

@@ -42,6 +42,7 @@ CREATE TABLE protocol (
     factors VARCHAR[],
     decisions JSON,
     margin DOUBLE,
+    margin_note VARCHAR,
     planned_at TIMESTAMP
 );
 
@@ -150,6 +151,7 @@ CREATE TABLE comparison_row (
     baseline VARCHAR NOT NULL,
     candidate VARCHAR NOT NULL,
     metric VARCHAR NOT NULL,
+    dataset VARCHAR NOT NULL,
     magnification INTEGER NOT NULL,
     question VARCHAR,
     unit VARCHAR NOT NULL,
@@ -162,6 +164,7 @@ CREATE TABLE comparison_row (
     p DOUBLE,
     p_adjusted DOUBLE,
     smallest_p DOUBLE,
+    smallest_p_adjusted DOUBLE,
     effect DOUBLE,
     details JSON,
     note VARCHAR,
@@ -244,5 +247,6 @@ CREATE TABLE verdict (
     margin DOUBLE,
     smallest_margin DOUBLE,
     n BIGINT,
+    z DOUBLE,
     computed_at TIMESTAMP NOT NULL
 );

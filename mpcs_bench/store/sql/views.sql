@@ -1,7 +1,7 @@
 -- The public views. docs/database.md describes every column; tests hold both to it.
 
 CREATE VIEW protocols AS
-SELECT protocol, title, scale, baseline, notes, factors, decisions, margin, planned_at
+SELECT protocol, title, scale, baseline, notes, factors, decisions, margin, margin_note, planned_at
 FROM protocol;
 
 CREATE VIEW stages AS

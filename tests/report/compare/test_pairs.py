@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from rich.console import Console
 
 from mpcs_bench.report import (
     build_report,
@@ -12,6 +13,7 @@ from mpcs_bench.report import (
     render_markdown,
 )
 from mpcs_bench.report.compare.rows import significance_rows
+from mpcs_bench.report.compare.sheet import print_significance
 from mpcs_bench.report.definitions import ReportError
 from mpcs_bench.report.present import present
 from mpcs_bench.store import ComparisonRow
@@ -38,6 +40,21 @@ def test_what_may_not_be_compared_is_refused_and_the_column_named(made, settings
     assert all(place.outcomes == () for place in pair.places)
     rows = significance_rows(found)
     assert all(row["p"] is None and column in row["note"] for row in rows)
+
+
+def test_a_refusal_names_all_that_differs(made, capsys):
+    several = {f"finetuning.{name}": 1 for name in ("a", "b", "c", "d", "epochs")}
+    made.fill("base", made.BASE)
+    made.fill("new", made.BETTER, protocol="other", strategy="ordered", conditions=several)
+    found = made.compare("base", "new")
+    (pair,) = found.pairs
+    names = [difference.name for difference in pair.unequal]
+    assert set(several) <= set(names)
+    assert all(name in pair.refused for name in names)
+    assert all(name in row["note"] for row in significance_rows(found) for name in names)
+    print_significance(found, Console(width=300))
+    said = capsys.readouterr().out
+    assert 0 < said.index("Not compared: ") < said.index("They also differ in: strategy")
 
 
 def test_experiments_of_two_protocols_are_compared(made):

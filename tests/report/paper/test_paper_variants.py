@@ -109,6 +109,15 @@ def test_one_setting_changed_at_the_papers_scale_is_named(paper):
     assert any("but changed" in warning and "Table 9" in warning for warning in report.warnings)
 
 
+def test_a_setting_that_is_taken_away_is_told_by_its_parts(paper):
+    paper.run("exp-13", assignments=["finetuning.transform.affine=null"])
+    [found] = paper.report().tables
+
+    departures = found.variant.departures
+    assert "finetuning.transform.affine.translate" in {item.name for item in departures}
+    assert [item for item in departures if item.ours in item.intended] == []
+
+
 def test_a_parameter_that_is_no_condition_is_named_too(paper):
     paper.run("exp-13", assignments=["loss.params.temperature=0.5"])
     [found] = paper.report().tables

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mpcs_bench.report.paper import Intention, paper_verdict_rows
-from mpcs_bench.report.paper.opening import opening_verdicts
+from mpcs_bench.report.paper.opening import ELSEWHERE, opening_verdicts
 from mpcs_bench.store import VerdictRow
 
 
@@ -110,5 +110,6 @@ def test_the_page_of_a_protocol_opens_with_its_verdicts(runs, scale, read):
         assert lines[1] == "Verdicts on its claims, from this protocol alone: 1 holds."
     else:
         assert lines == (
-            "Verdict: not comparable with the published values of made-up: scale small.",
+            "Verdict: not comparable with the published values of made-up: scale small. "
+            + ELSEWHERE,
         )

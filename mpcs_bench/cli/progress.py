@@ -101,7 +101,8 @@ class Bars(Lines):
             self._clear(what)
 
     def started(self, stage: PlannedStage) -> None:
-        """Draw the bar of a stage."""
+        """Draw the bar of a stage; it may start more than once."""
+        self._clear(stage.spec.symbolic)
         task = self._progress.add_task(_short(stage.spec.symbolic), total=None, rate="")
         self._tasks[stage.spec.symbolic] = task
 

@@ -44,6 +44,8 @@ class Committer:
         self._plans: list[PlanRecord] = []
         self._samples: list[SampleSource] = []
         self._states: dict[str, StageState] = {}
+        self._unwritten: dict[str, StageState] = {}
+        self._unwritable = False
         self._results: dict[str, Path] = {}
         self._next_try = 0.0
         self._told: str | None = None
@@ -61,9 +63,26 @@ class Committer:
             self._samples.append(SampleSource(fingerprint, path, name))
 
     def state(self, state: StageState) -> None:
-        """Write a state file and queue it."""
-        write_state(self._workspace, state)
+        """Write a state file and queue it.
+
+        A disk that has no room for it is no reason to stop what is being trained: it is tried
+        again with each commit.
+        """
         self._states[state.key] = state
+        self._unwritten[state.key] = state
+        self._write_states()
+
+    def _write_states(self) -> None:
+        try:
+            for key, state in list(self._unwritten.items()):
+                write_state(self._workspace, state)
+                del self._unwritten[key]
+        except StoreError as error:
+            if not self._unwritable:
+                self._note(f"{error.message} The run goes on, and tries again.")
+            self._unwritable = True
+        else:
+            self._unwritable = False
 
     def result(self, folder: Path) -> None:
         """Queue a result folder."""
@@ -97,6 +116,7 @@ class Committer:
         if not final and time.monotonic() < self._next_try:
             return False
         started = time.monotonic()
+        self._write_states()
         try:
             report = self._commit_at_last() if final else self._commit(IN_PASSING)
         except StoreError as error:

@@ -18,6 +18,13 @@ class Started:
 
 
 @dataclass(frozen=True, slots=True)
+class Waiting:
+    """A stage whose worker or node died waits for room elsewhere; `Started` comes again."""
+
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
 class Progress:
     """A stage is `tick` far."""
 
@@ -51,4 +58,4 @@ class Left:
     total: int
 
 
-Event = Started | Progress | Finished | Failed | Left
+Event = Started | Waiting | Progress | Finished | Failed | Left

@@ -90,7 +90,7 @@ def _plugins() -> Iterator[HealthFinding]:
 
 
 def _store(workspace: Workspace) -> Iterator[HealthFinding]:
-    from mpcs_bench.records import check_result, list_results
+    from mpcs_bench.records import check_result, result_folders
     from mpcs_bench.store import Store
 
     if not workspace.root.is_dir():
@@ -101,14 +101,14 @@ def _store(workspace: Workspace) -> Iterator[HealthFinding]:
     except BenchError as error:
         yield HealthFinding("wrong", "workspace", error.message, error.hint or "")
         return
-    keys = list_results(workspace.results)
-    damaged = [key for key in keys if check_result(workspace.results / key)]
-    yield HealthFinding("ok", "results", f"{len(keys) - len(damaged)} whole on disk")
-    for key in damaged:
-        problems = "; ".join(check_result(workspace.results / key))
-        yield HealthFinding(
-            "wrong", f"result {key[:12]}", problems, "Remove its folder; the stage runs again."
-        )
+    checked = {
+        key: check_result(workspace.results / key) for key in result_folders(workspace.results)
+    }
+    damaged = {key: problems for key, problems in checked.items() if problems}
+    yield HealthFinding("ok", "results", f"{len(checked) - len(damaged)} whole on disk")
+    for key, problems in damaged.items():
+        advice = "Run its protocol again: the stage runs anew, and this folder is kept aside."
+        yield HealthFinding("wrong", f"result {key[:12]}", "; ".join(problems), advice)
     try:
         waiting = Store(workspace.root).uncommitted()
     except BenchError as error:

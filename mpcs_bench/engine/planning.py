@@ -42,7 +42,7 @@ class Planner:
         # Stages by the thousand have these in common; keys are made of them.
         self._parts = SharedParts()
         self._data: dict[tuple[str, int], Written] = {}
-        self._conditions: dict[tuple[object, ...], dict[str, Any]] = {}
+        self._conditions: dict[tuple[object, ...], tuple[object, dict[str, Any]]] = {}
         self._inspector = Inspector(binder, registry, self._parts)
 
     def plan(
@@ -124,13 +124,16 @@ class Planner:
     def _conditions_of(self, cell: Cell, found: tuple[tuple[str, object], ...]) -> dict[str, Any]:
         """Return a cell's conditions with those that only the data tell; alike cells share them."""
         point = id(cell.conditions), cell.axes.split_seed, found
-        if point not in self._conditions:
-            self._conditions[point] = cell.conditions | {
+        known = self._conditions.get(point)
+        if known is None:
+            more = {
                 "dataset.split.seed": cell.axes.split_seed,
                 "device": self._device_kind,
                 **dict(found),
             }
-        return self._conditions[point]
+            # What is known by its id is kept, so that nothing else can get that id.
+            known = self._conditions[point] = cell.conditions, cell.conditions | more
+        return known[1]
 
     def _stage(self, spec: StageSpec, cell: Cell | None = None) -> PlannedStage:
         known = self._stages.get(spec.symbol)

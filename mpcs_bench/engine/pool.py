@@ -16,16 +16,12 @@ from typing import Self
 
 from mpcs_bench.engine.events import Event, Failed, Finished, Left
 from mpcs_bench.engine.executor import Place
-from mpcs_bench.engine.worker import work
+from mpcs_bench.engine.stop_signals import signals_blocked
+from mpcs_bench.engine.worker import OUT_OF_MEMORY, work
 from mpcs_bench.engine.worker_environment import worker_environment
 from mpcs_bench.errors import StageError
 from mpcs_bench.records.process import host_name
 from mpcs_bench.stages.job import StageJob
-
-OUT_OF_MEMORY = (
-    " Often that is the system, out of memory: `mpcs-bench plan --calibrate` forecasts what stages "
-    "need; let fewer run at once (--jobs), or lower batch_size or input_size."
-)
 
 
 @dataclass(slots=True)
@@ -129,7 +125,8 @@ class WorkerPool:
 
     def _start(self) -> _Worker:
         ours, theirs = self._context.Pipe()
-        with worker_environment(self._threads):
+        # It takes signals once it knows what they mean to it (`worker.work`).
+        with worker_environment(self._threads), signals_blocked():
             process = self._context.Process(target=work, args=(theirs,), daemon=True)
             process.start()
         theirs.close()

@@ -13,7 +13,7 @@ from typing import Protocol as Interface
 from mpcs_bench.data.index import SampleIndex
 from mpcs_bench.data.working import working_frames
 from mpcs_bench.engine.committing import Committer
-from mpcs_bench.engine.events import Event, Failed, Finished, Left, Progress, Started
+from mpcs_bench.engine.events import Event, Failed, Finished, Left, Progress, Started, Waiting
 from mpcs_bench.engine.executor import Executor
 from mpcs_bench.engine.plan import Plan, PlannedStage
 from mpcs_bench.engine.queue import StageQueue
@@ -126,7 +126,7 @@ class Run:
         with self._executor(len(self._queue)) as executor:
             try:
                 self._loop(executor)
-            except KeyboardInterrupt:
+            except BaseException:
                 executor.close()
                 self._interrupted()
                 raise
@@ -176,6 +176,10 @@ class Run:
         stage = self._by_key[event.key]
         if isinstance(event, Started):
             self._begun(stage, event.pid, event.host)
+        elif isinstance(event, Waiting):
+            self._alive.pop(event.key, None)  # nothing of it runs that could hang
+            self._record(stage, "planned", reason="its worker died; it waits for room elsewhere")
+            self._observer.note(f"{stage.spec.symbolic}: its worker died; it goes on elsewhere.")
         elif isinstance(event, Progress):
             self._alive[event.key] = time.monotonic()
             self._observer.progress(stage, event.tick)

@@ -12,12 +12,18 @@ from multiprocessing import parent_process
 from multiprocessing.connection import Connection, wait
 
 from mpcs_bench.engine.events import Event, Failed, Finished, Left, Progress
+from mpcs_bench.engine.stop_signals import STOP
 from mpcs_bench.errors import BenchError
 from mpcs_bench.stages.job import StageJob, Tick
 from mpcs_bench.stages.watch import StageInterrupted, Watch
 
 TICK_INTERVAL = 0.25
 """Seconds between two progress messages of one stage."""
+
+OUT_OF_MEMORY = (
+    " Often that is the system, out of memory: `mpcs-bench plan --calibrate` forecasts what stages "
+    "need; let fewer run at once (--jobs), or lower batch_size or input_size."
+)
 
 
 class _Leave:
@@ -43,6 +49,7 @@ def work(connection: Connection) -> None:
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     leave = _Leave()
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP)
     # What a plugin prints is no output of the command: `--json` must stay JSON.
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     threading.Thread(target=_die_with_parent, daemon=True).start()
@@ -77,8 +84,8 @@ def _run(job: StageJob, connection: Connection, leave: _Leave) -> Event:
     except BenchError as error:
         return Failed(job.key, str(error))
     except MemoryError:
-        return Failed(job.key, f"{job.symbolic}: this machine is out of memory.")
-    except Exception as error:
+        return Failed(job.key, f"{job.symbolic}: it got no more memory.{OUT_OF_MEMORY}")
+    except (Exception, SystemExit) as error:
         # A fault of a plugin or of ours: keep the place it happened at.
         text = f"{job.symbolic}: {type(error).__name__}: {error}"
         return Failed(job.key, text, traceback.format_exc())

@@ -9,7 +9,7 @@ import shutil
 import socket
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -59,8 +59,9 @@ class Workspace:
         old = time.time() - 3600
         for pattern in ("*/.*.tmp", "pixels/*/.*.tmp", "generated/.*.partial-*"):
             for path in self.cache.glob(pattern):
-                if path.stat().st_mtime < old:
-                    shutil.rmtree(path) if path.is_dir() else path.unlink()
+                with suppress(FileNotFoundError):  # its process may finish it this moment
+                    if path.stat().st_mtime < old:
+                        shutil.rmtree(path) if path.is_dir() else path.unlink()
 
     def sweep_checkpoints(self, done: Iterable[str]) -> None:
         """Remove checkpoints of the stages `done`: their process was killed just before it."""

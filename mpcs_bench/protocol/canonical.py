@@ -45,8 +45,8 @@ class SharedParts:
     """Writes many mappings that have parts in common: each part is written once.
 
     A part is a list or mapping that several of them hold. It is known by being the same object,
-    is kept as long as this object is, and must not change. `whole` gives what `canonical_json`
-    gives, in a tenth of the time.
+    is kept as long as this object is, and must not change. `whole` writes what `canonical_json`
+    would write, in a fifth of the time where parts are known.
     """
 
     def __init__(self) -> None:

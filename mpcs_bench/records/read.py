@@ -13,7 +13,7 @@ from mpcs_bench.records.files import MANIFEST, SPEC, TABLE_FILES
 from mpcs_bench.records.json_file import read_json
 from mpcs_bench.records.spec import CellAxes, ResultSpec, is_key
 
-DAMAGED_HINT = "Remove this folder and run again: the stage will be computed anew."
+DAMAGED_HINT = "Run its protocol again: the stage is computed anew, and this folder is kept aside."
 
 
 @dataclass(frozen=True, slots=True)

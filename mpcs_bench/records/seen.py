@@ -1,8 +1,8 @@
 """Results that were found whole before: they are not read again while their files stay as they are.
 
-Hashing a result takes a thousand times as long as looking at its files' sizes and times. A file
-whose bytes changed has another size, time of change, or number; one that rots on the disk has not,
-which is why a rebuild of the database and `mpcs-bench doctor` read everything.
+Reading a result takes ten times as long as looking at its files' sizes and times, and longer where
+it has weights. A file whose bytes changed has another size, time of change, or number; one that
+rots on the disk has not, which is why `mpcs-bench doctor` reads everything.
 """
 
 from __future__ import annotations

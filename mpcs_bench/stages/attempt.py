@@ -198,11 +198,12 @@ class Attempt:
         if self.training is None:
             return
         self._require_finite(self.training.values())
+        # Where several share the training they do this together: one that fails must not go on.
+        if name := broken_weights(self.training.model):
+            self._remark_once(f"no checkpoint of what is not finite ('{name}')")
+            return
+        state = self._state(self.training)
         try:
-            if name := broken_weights(self.training.model):
-                self._remark_once(f"no checkpoint of what is not finite ('{name}')")
-                return
-            state = self._state(self.training)
             if world.leads():
                 self._checkpoints.write(state, self._standing())
         except (StoreError, RuntimeError, MemoryError) as error:

@@ -115,7 +115,7 @@ class CheckpointFolder:
         self._remark(f"checkpoint {int(folder.name)} {why}; it was removed")
 
     def write(self, state: Mapping[str, Any], standing: Standing) -> Checkpoint:
-        """Write a checkpoint and remove all but the last two.
+        """Write a checkpoint and remove all but the last two of ours.
 
         Raises StoreError where it cannot be written; those before are as they were then.
         """
@@ -147,15 +147,25 @@ class CheckpointFolder:
         self.newest = None
 
     def _prune(self) -> None:
-        folders = self._folders()
-        own = [folder for folder in folders if folder.name not in self._refused]
-        for folder in {*folders} - {*own[-KEPT:]}:
+        own = [folder for folder in self._folders() if not self._is_foreign(folder)]
+        for folder in own[:-KEPT]:
             shutil.rmtree(folder, ignore_errors=True)
+
+    def _is_foreign(self, folder: Path) -> bool:
+        if folder.name not in self._refused:
+            try:
+                self._check_origin(_sidecar(folder))
+            except _Foreign:  # not met before: a newer one was gone on from
+                self._refused.add(folder.name)
+            except Exception:  # damage can break a reader in any way
+                return False
+        return folder.name in self._refused
 
     def _folders(self) -> list[Path]:
         if not self._path.is_dir():
             return []
-        return sorted(path for path in self._path.iterdir() if path.name.isdecimal())
+        found = [path for path in self._path.iterdir() if path.name.isdecimal()]
+        return sorted(found, key=lambda path: int(path.name))
 
     def _fill(
         self, folder: Path, state: Mapping[str, Any], standing: Standing, written: str
@@ -183,7 +193,7 @@ class CheckpointFolder:
 
     def _read(self, folder: Path) -> tuple[Checkpoint, dict[str, Any]]:
         try:
-            document = json.loads((folder / SIDECAR).read_text(encoding="utf-8"))
+            document = _sidecar(folder)
             self._check_origin(document)
             checkpoint = Checkpoint(folder, str(document["written"]), _standing(document))
             return checkpoint, _state(folder / STATE, document)
@@ -213,6 +223,10 @@ class _Damaged(Exception):  # noqa: N818 - what is found, and dealt with here
 
 class _Foreign(Exception):  # noqa: N818 - what is found, and dealt with here
     """A checkpoint that is not of this stage and this build."""
+
+
+def _sidecar(folder: Path) -> Any:
+    return json.loads((folder / SIDECAR).read_text(encoding="utf-8"))
 
 
 def _state(path: Path, document: Mapping[str, Any]) -> dict[str, Any]:

@@ -74,7 +74,9 @@ class Needs:
 
 
 def needs_of(job: StageJob, inputs: StageInputs, kind: ShapeKind, images: int) -> Needs:
-    """Return what steps of `kind` need, up to `images` images, and how much is there for them.
+    """Return what steps of `kind` need in one process, and how much is there for them.
+
+    `images` is the most that a process takes at once: its share, where several cut the batch.
 
     Raises NothingFitsError, and RuntimeError or OSError with the reason where they cannot be
     measured.

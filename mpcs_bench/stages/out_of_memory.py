@@ -61,20 +61,23 @@ def out_of_memory(
 
 
 def _of_step(job: StageJob, inputs: StageInputs, batch: int) -> str:
-    """Say which batch sizes fit; `batch` is the one that did not."""
+    """Say which batch sizes fit; `batch` is the one that did not, all processes together."""
     views = inputs.strategy(job.spec["strategy"]).views if job.kind == "pretrain" else 1
     kind: ShapeKind = "train-pairs" if job.kind == "pretrain" else "train-classifier"
     name = f"batch_size {job.spec['batch_size']}"
     if batch != job.spec["batch_size"]:
         name += f" (here {batch}: all there are)"
+    processes = job.processes
+    share = -(-batch // processes) * views  # images of the process that has most
     try:
-        needs = needs_of(job, inputs, kind, batch * views)
+        needs = needs_of(job, inputs, kind, share)
     except NothingFitsError:
         return f"{name} does not fit, and neither does the smallest there is"
-    said = f"{name} needs about {_bytes(needs.of(batch * views))}, {_free(job, needs)}"
+    each = f" in each of {processes} processes" if processes > 1 else ""
+    said = f"{name} needs about {_bytes(needs.of(share))}{each}, {_free(job, needs)}"
     if too_large := _look_too_large(job, inputs, needs):
         return f"{said}; {too_large}"
-    fits, easily = needs.fits // views, needs.most(0.75) // views
+    fits, easily = (images // views * processes for images in (needs.fits, needs.most(0.75)))
     if fits >= batch:
         return f"{said}: something else had taken it, so run again"
     return f"{said}; {fits} would fit" + (f" ({easily} leaves a quarter free)" if easily else "")

@@ -18,8 +18,9 @@ from mpcs_bench.protocol.transform import Transform
 from mpcs_bench.registry.strategy import ImageSets, PairStrategy, ViewPlan
 from mpcs_bench.stages.attempt import Attempt
 from mpcs_bench.stages.distributed import world
-from mpcs_bench.stages.distributed.embedding import embedding, require_shares
+from mpcs_bench.stages.distributed.batch_norm import synchronised
 from mpcs_bench.stages.distributed.gather import gather_views, share
+from mpcs_bench.stages.distributed.shares import require_shares
 from mpcs_bench.stages.features import FEATURES, encode, write_features
 from mpcs_bench.stages.images import WorkingImages
 from mpcs_bench.stages.inputs import StageInputs
@@ -80,18 +81,16 @@ class _Pretraining(SteppedTraining):
         plugin = inputs.encoder(spec["encoder"])
         self._images = WorkingImages(inputs.images, plugin.preprocessing, device)
 
-        self.encoder = build_encoder(
-            plugin, inputs.initial_weights(job), self._root, int(spec["fold"])
-        )
+        encoder = build_encoder(plugin, inputs.initial_weights(job), self._root, int(spec["fold"]))
         settings = Head.model_validate(spec["head"])
-        features = int(self.encoder.num_features)  # type: ignore[arg-type]
+        features = int(encoder.num_features)  # type: ignore[arg-type]
         widths = settings.widths or plugin.projection_head(features)
         torch.manual_seed(seed(self._root, self._fold, "projection-head"))
-        self._head = projection_head(features, widths, settings)
+        head = projection_head(features, widths, settings)
         self._contrast = inputs.loss(spec["loss"]).build(widths[-1])
+        self.encoder, self._head = synchronised(encoder, device), synchronised(head, device)
         model = nn.ModuleDict({"encoder": self.encoder, "head": self._head, "loss": self._contrast})
         model.to(device).to(memory_format=torch.channels_last)
-        self._embed = embedding(self.encoder, self._head, device)
         draw_seed = seed(self._root, self._fold, "augmentation")
         super().__init__(job, model, list(sets.ids), draw_seed, strategy.views)
         require_shares(job, len(sets), self.batch_size)
@@ -152,7 +151,7 @@ class _Pretraining(SteppedTraining):
             ]
         )
         with autocast(self._device, self._precision):
-            z = self._embed(views)
+            z = self._head(self.encoder(views))
         # A loss with parameters of its own has them in float32.
         z = gather_views(z.float().reshape(self._strategy.views, len(own), -1), len(batch))
         loss = scalar_loss(self._contrast(z), self._job)

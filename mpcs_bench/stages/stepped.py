@@ -16,6 +16,7 @@ from mpcs_bench.protocol.schema import Optimizer
 from mpcs_bench.protocol.seeds import seed
 from mpcs_bench.stages.batches import epoch_batches, steps_per_epoch
 from mpcs_bench.stages.distributed import world
+from mpcs_bench.stages.distributed.shares import average_gradients
 from mpcs_bench.stages.job import StageJob
 from mpcs_bench.stages.optimization import build_optimizer, build_schedule
 
@@ -81,6 +82,7 @@ class SteppedTraining(ABC):
         loss, means = self._loss(batch)
         self._optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
+        average_gradients(self.model)
         self._optimizer.step()
         self._rate = float(self._schedule.get_last_lr()[0])
         self._schedule.step()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 
 import duckdb
@@ -36,6 +38,8 @@ def keep_aside(path: Path) -> Path:
     set_log_aside(path, target)
     try:
         target.hardlink_to(path)
+    except FileExistsError:
+        raise  # what was kept before is not to be lost
     except OSError:  # a file system without hard links
         path.rename(target)
     return target
@@ -57,5 +61,16 @@ def log_of(path: Path) -> Path:
 
 
 def _beside(path: Path) -> Path:
+    """Return a name with the time in it that nothing kept earlier has, nor its log."""
     made = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
-    return path.with_name(f"{path.name}.damaged-{made}")
+    names = (f"{path.name}.damaged-{made}{again}" for again in _endings())
+    return next(
+        target
+        for target in map(path.with_name, names)
+        if not target.exists() and not log_of(target).exists()
+    )
+
+
+def _endings() -> Iterator[str]:
+    yield ""  # most often once in a second
+    yield from (f"-{number}" for number in count(2))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,10 +20,9 @@ Number = tuple[int, int]
 def number_of(path: Path) -> Number | None:
     """Return the number of the file that now has this name; None where there is none."""
     try:
-        status = path.stat()
-    except FileNotFoundError:
+        return _number(path.stat())
+    except (FileNotFoundError, NotADirectoryError):
         return None
-    return status.st_dev, status.st_ino
 
 
 @contextmanager
@@ -32,17 +32,25 @@ def held(path: Path, retry: Retry) -> Iterator[Number | None]:
     Commits of other processes find it busy meanwhile, and keep their results on disk. Raises
     StoreBusy where someone else has it for longer than `retry` waits.
     """
-    if not path.exists():
-        yield None
-        return
-    with path.open("rb+") as file:
-        for delay in _tries(retry):
-            if _lock(file.fileno()):
-                break
-            time.sleep(delay)
-        else:
-            raise busy(path, _holder(path))
-        yield number_of(path)
+    for delay in _tries(retry):
+        time.sleep(delay)
+        try:
+            file = path.open("rb+")
+        except (FileNotFoundError, NotADirectoryError):
+            break
+        with file:
+            # Another may have taken its name before we had the lock: ours is then of no use.
+            number = _number(os.fstat(file.fileno()))
+            if _lock(file.fileno()) and number == number_of(path):
+                yield number
+                return
+    else:
+        raise busy(path, _holder(path))
+    yield None
+
+
+def _number(status: os.stat_result) -> Number:
+    return status.st_dev, status.st_ino
 
 
 def _tries(retry: Retry) -> Iterator[float]:

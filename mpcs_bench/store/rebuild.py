@@ -24,7 +24,7 @@ from mpcs_bench.store.checked import whole_results
 from mpcs_bench.store.connection import Retry, translated
 from mpcs_bench.store.damage import is_damaged, keep_aside, log_of, set_log_aside
 from mpcs_bench.store.ingest import load_plans, load_results, load_samples, load_states
-from mpcs_bench.store.locking import held, number_of
+from mpcs_bench.store.locking import Number, held, number_of
 from mpcs_bench.store.rows import CommitReport, SampleSource
 from mpcs_bench.store.schema import create_schema
 from mpcs_bench.store.statements import statement
@@ -38,21 +38,24 @@ def rebuild(workspace: Path, retry: Retry = _DEFAULT) -> CommitReport:
     """Make `bench.duckdb` of `workspace` from results/, states/, plans/ and cache/index/.
 
     An old database, readable or not, stays until the new one is complete, and is locked until
-    then: commits of other processes find it busy and keep their results on disk. Where there was
-    none and another process was faster, its database is kept. Comparisons and published values
-    are not on disk: compute and load them again. Damaged results are left out and reported.
+    then: commits of other processes find it busy and keep their results on disk. Where another
+    process was faster, its database is kept, and nothing is reported. Comparisons and published
+    values are not on disk: compute and load them again. Damaged results are left out and reported.
 
     Raises StoreBusy where the old database is held open by someone else, StoreError where the
     workspace cannot be written. No connection of this process may be open on it.
     """
-    path = workspace / DATABASE
-    _check_path(path)
-    with _made(workspace, path) as temporary, held(path, retry) as stands:
-        report = _build(temporary, workspace)
-        fsync_file(temporary)
-        _install(temporary, path, replace=stands is not None)
-        fsync_folder(workspace)
-    return report
+    made = _replace(workspace, retry, _standing(workspace / DATABASE), keep_old=False)
+    return CommitReport() if made is None else made[0]
+
+
+def make_missing(workspace: Path, retry: Retry = _DEFAULT) -> CommitReport:
+    """Make `bench.duckdb` where there is none; what another process makes meanwhile is kept.
+
+    Raises as `rebuild`.
+    """
+    made = _replace(workspace, retry, None, keep_old=False)
+    return CommitReport() if made is None else made[0]
 
 
 def mend(workspace: Path, retry: Retry = _DEFAULT) -> tuple[CommitReport, Path] | None:
@@ -62,16 +65,46 @@ def mend(workspace: Path, retry: Retry = _DEFAULT) -> tuple[CommitReport, Path] 
     but that the damaged file is kept.
     """
     path = workspace / DATABASE
-    damaged = number_of(path)
+    damaged = _standing(path)
     if damaged is None or not is_damaged(path):
         return None
+    made = _replace(workspace, retry, damaged, keep_old=True)
+    return None if made is None or made[1] is None else (made[0], made[1])
+
+
+def _standing(path: Path) -> Number | None:
+    try:
+        return number_of(path)
+    except OSError as error:
+        raise cannot_write(path, error) from error
+
+
+def _replace(
+    workspace: Path, retry: Retry, expected: Number | None, *, keep_old: bool
+) -> tuple[CommitReport, Path | None] | None:
+    """Put a new database where the one numbered `expected` is; return where the old one is kept.
+
+    None, and nothing done, where it is another by now: what stands only in that would be lost.
+    """
+    path = workspace / DATABASE
+    _check_path(path)
+    aside: Path | None = None
     with _made(workspace, path) as temporary, held(path, retry) as stands:
-        if stands != damaged:
+        if stands != expected:
             return None
         report = _build(temporary, workspace)
         fsync_file(temporary)
-        aside = keep_aside(path)
-        temporary.replace(path)
+        if expected is None:
+            if not _install_first(temporary, path):
+                return None
+        elif keep_old:
+            aside = keep_aside(path)
+            temporary.replace(path)
+        else:
+            # A log that outlives its database would be replayed into the new one. Should we end
+            # between these steps, the old one lacks its last commits, whose results are on disk.
+            log_of(path).unlink(missing_ok=True)
+            temporary.replace(path)
         fsync_folder(workspace)
     return report, aside
 
@@ -145,19 +178,17 @@ def _name_inside(file: Path) -> str | None:
     return None if name is None else name.decode()
 
 
-def _install(temporary: Path, path: Path, *, replace: bool) -> None:
-    if replace:
-        # A log that outlives its database would be replayed into the new one. Should we end
-        # between these two steps, the old one lacks its last commits, whose results are on disk.
-        log_of(path).unlink(missing_ok=True)
-        temporary.replace(path)
-        return
-    if path.exists():
-        return  # another process was faster: its log is not to be touched
-    set_log_aside(path)
-    try:
-        path.hardlink_to(temporary)
-    except FileExistsError:
-        return
-    except OSError:  # a file system without hard links
-        temporary.replace(path)
+def _install_first(temporary: Path, path: Path) -> bool:
+    """Give a new database its name; False where another has it."""
+    # Nobody opens it before a log that an earlier one has left is out of the way.
+    with held(temporary, _DEFAULT):
+        if path.exists():
+            return False
+        try:
+            path.hardlink_to(temporary)
+        except FileExistsError:
+            return False
+        except OSError:  # a file system without hard links
+            temporary.replace(path)
+        set_log_aside(path)
+    return True

@@ -18,7 +18,7 @@ from mpcs_bench.store.connection import Retry, StoreDamaged, connect, translated
 from mpcs_bench.store.digest import digest_of
 from mpcs_bench.store.export import ExportFormat, read_relation, write_table
 from mpcs_bench.store.readonly import rows_of, table_of
-from mpcs_bench.store.rebuild import DATABASE, mend, rebuild
+from mpcs_bench.store.rebuild import DATABASE, make_missing, mend, rebuild
 from mpcs_bench.store.rows import (
     CommitReport,
     ComparisonRow,
@@ -247,7 +247,7 @@ class Store:
         return True
 
     def _make_if_missing(self) -> CommitReport:
-        return CommitReport() if self.path.exists() else rebuild(self.workspace, self.retry)
+        return CommitReport() if self.path.exists() else make_missing(self.workspace, self.retry)
 
     def _check_workspace(self) -> None:
         parts = (DATABASE, "results", "plans", "states")

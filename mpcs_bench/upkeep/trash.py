@@ -89,7 +89,11 @@ def batch_called(workspace: Path, name: str | None) -> Batch:
     """Return a batch by name, the newest for None; raises StoreError where there is none."""
     found = batches(workspace)
     if not found:
-        raise StoreError("Nothing was moved aside here, or `gc` has removed it since.")
+        raise StoreError(
+            "Nothing was moved aside here, or `gc` has removed it since.",
+            hint="Give the workspace of the results with --workspace, or make them again: "
+            "`mpcs-bench run`.",
+        )
     if name is None:
         return found[-1]
     known = [batch.name for batch in found]

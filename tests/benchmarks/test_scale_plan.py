@@ -110,7 +110,7 @@ def test_a_plan_of_many_cells(
         value = command._as_json(plan) | {"forecast": forecast.as_json()}
         text = scaling.time("--json", number, lambda: printed(lambda: command.print_json(value)))
         assert len(json.loads(text)["cell_list"]) == len(plan.cells)
-        records = scaling.time("make its record", number, lambda: plan_records(plan))
+        records = scaling.time("make its record", number, lambda: plan_records(plan), repeats=3)
         scaling.time("write its file", number, lambda: [write_plan(stored, r) for r in records])
         scaling.time("read its file", number, lambda: read_plans(stored), repeats=3)
         Store(tmp_path / "empty").commit()

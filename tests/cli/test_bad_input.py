@@ -350,6 +350,25 @@ def test_results_wait_on_disk_while_someone_holds_the_database(
     assert done_cells.json == [{"n": 2 + 12}]
 
 
+def test_a_damaged_database_is_made_again_and_that_is_said_once(
+    bench: Bench, ran: Path, tmp_path: Path
+) -> None:
+    before = bench("results", "--json").json
+    database = tmp_path / "mpcs-workspace/bench.duckdb"
+    damaged = bytes(4096) + database.read_bytes()[4096:]
+    database.write_bytes(damaged)
+
+    first = bench("results", "--json")
+
+    assert first.code == 0, first.err
+    assert first.json["digest"] == before["digest"]
+    assert len(first.err.splitlines()) == 1
+    (aside,) = database.parent.glob("bench.duckdb.damaged-*")
+    assert aside.name in first.err
+    assert aside.read_bytes() == damaged
+    assert bench("results", "--json").err == ""
+
+
 @pytest.mark.parametrize(
     "statement",
     [

@@ -133,6 +133,7 @@ def test_a_report_comes_in_three_files_and_its_tests_in_sql(
     assert methods == {
         "corrected resampled t",
         "sign-flip permutation",
+        "Wilcoxon signed rank",
         "sign-flip permutation by patient",
         "naive McNemar",
     }

@@ -171,3 +171,16 @@ def test_a_damaged_database_is_mended_in_the_middle_of_a_run(
     assert aside.read_bytes() == b"rot"
     assert len(notes) == 1
     assert aside.name in notes[0]
+
+
+def test_a_state_that_cannot_be_written_stops_nothing_and_is_written_later(
+    committer: Committer, tmp_path: Path, notes: list[str]
+) -> None:
+    (tmp_path / "states").write_text("in the way")  # no folder can be made here
+    committer.state(StageState("k1", "s", "failed", error="the disk is full"))
+    committer.state(StageState("k2", "s", "running"))
+    assert len(notes) == 1
+    assert "The run goes on, and tries again" in notes[0]
+    (tmp_path / "states").unlink()
+    committer.flush(final=True)
+    assert {path.stem for path in (tmp_path / "states").glob("*.json")} == {"k1", "k2"}

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from mpcs_bench.engine.events import Event, Failed, Finished, Progress
+from mpcs_bench.engine.events import Event, Failed, Finished, Left, Progress
 from mpcs_bench.engine.plan import Plan
 from mpcs_bench.engine.pool import WorkerPool
 from mpcs_bench.stages.job import StageJob
@@ -103,3 +103,12 @@ def test_closing_leaves_no_process(jobs: list[StageJob]) -> None:
         place = pool.submit(endless)
         next(iter(pool.events(20)), None)
     assert not Path(f"/proc/{place.pid}").exists()
+
+
+def test_a_stage_that_is_told_to_leave_while_its_worker_starts_has_not_failed(
+    pool: WorkerPool, jobs: list[StageJob]
+) -> None:
+    pool.submit(jobs[0])
+    pool.leave()
+    events = _until_idle(pool)
+    assert [type(event) for event in events if not isinstance(event, Progress)] == [Left]

@@ -40,6 +40,7 @@ Pretraining.head             condition
 Pretraining.optimizer        condition
 Pretraining.epochs           condition
 Pretraining.batch_size       condition
+Pretraining.processes        condition
 Sets.by                      condition
 Sets.require                 condition
 Transform.input_size         condition

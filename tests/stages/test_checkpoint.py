@@ -134,16 +134,51 @@ def test_a_foreign_one_is_not_gone_on_from(
     assert all(said in remark and "was not used" in remark for remark in remarks)
 
 
-def test_foreign_ones_take_no_place_from_our_own(make_job: JobMaker) -> None:
-    job = make_job("pretrain")
-    for checkpoint in left_at(job, 1, 2):
-        edit(checkpoint, key="another")
-    left_at(job, 0, 2)
-    keys = [
+def keys_of(job: StageJob) -> list[str]:
+    return [
         json.loads((path / "checkpoint.json").read_text())["key"]
         for path in sorted(job.checkpoints.iterdir())
     ]
-    assert keys == [job.key, job.key]
+
+
+def test_foreign_ones_take_no_place_from_our_own_and_stay(make_job: JobMaker) -> None:
+    job = make_job("pretrain")
+    for checkpoint in left_at(job, 1, 2):
+        edit(checkpoint, key="another")
+    left_at(job, 0, 3)
+    assert keys_of(job) == ["another", "another", job.key, job.key]
+
+
+def test_a_foreign_one_before_the_one_that_is_gone_on_from_stays_too(make_job: JobMaker) -> None:
+    job = make_job("pretrain")
+    older, _ = left_at(job, 0, 2)
+    edit(older, key="another")
+    left_at(job, 1, 2)
+    assert keys_of(job) == ["another", job.key, job.key]
+
+
+def test_after_the_last_number_of_six_digits_the_newest_is_still_taken(
+    make_job: JobMaker,
+) -> None:
+    job = make_job("pretrain")
+    older, newest = left_at(job, 1, 2)
+    older.rename(older.with_name("999999"))
+    newest.rename(newest.with_name("1000000"))
+    ticks, _ = go_on(job)
+    assert (ticks[0].done, ticks[0].step) == (1, 2)
+
+
+def test_a_state_that_cannot_be_gathered_ends_the_training(
+    make_job: JobMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where several processes gather it, one that went on alone would wait for ever."""
+
+    def lost(_value: object) -> list[object]:
+        raise RuntimeError("connection closed by peer")
+
+    monkeypatch.setattr("mpcs_bench.stages.distributed.world.everyones", lost)
+    with pytest.raises(RuntimeError, match="closed by peer"):
+        execute(make_job("pretrain"), Watch(lambda _tick: None, checkpoint_seconds=0))
 
 
 @pytest.mark.parametrize("kind", ["pretrain", "linear"])

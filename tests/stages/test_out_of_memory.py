@@ -15,11 +15,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mpcs_bench.errors import StageError
+from mpcs_bench.stages.attempt import Attempt
 from mpcs_bench.stages.calibration_steps import Probe
 from mpcs_bench.stages.execute import execute
 from mpcs_bench.stages.free_memory import free_bytes
+from mpcs_bench.stages.inputs import StageInputs
 from mpcs_bench.stages.job import StageJob
-from mpcs_bench.stages.memory_needs import FittingSteps
+from mpcs_bench.stages.memory_needs import FittingSteps, Needs
+from mpcs_bench.stages.out_of_memory import out_of_memory
 from mpcs_bench.stages.reasons import is_out_of_memory
 from mpcs_bench.stages.watch import Watch
 
@@ -129,6 +132,26 @@ def test_where_nothing_can_be_estimated_that_is_said(
     job = make_job("pretrain", loss="hungry", plugin_files=("losses.py",))
     with pytest.raises(StageError, match=r"could not be estimated: .*No such file.*nowhere"):
         execute(job, quiet())
+
+
+def test_several_processes_are_told_the_batch_that_they_hold_together(
+    make_job: JobMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of 64 sets on 3 processes one has 22; 10 that fit on each are 30."""
+    asked: list[int] = []
+
+    def measured(_job: StageJob, _inputs: StageInputs, kind: str, images: int) -> Needs:
+        if kind == "evaluate":
+            return Needs(0, 1, 10**9, 0, 0, images, 1)
+        asked.append(images)
+        return Needs(0, 10**6, 21 * 10**6, 0, 0, fits=20, unit=2)
+
+    monkeypatch.setattr("mpcs_bench.stages.out_of_memory.needs_of", measured)
+    job = make_job("pretrain", batch_size=64, processes=3)
+    failed = out_of_memory(job, StageInputs.open(job), Attempt(job, quiet()), MemoryError())
+    assert asked == [44]
+    assert "batch_size 64 needs about 44 MB in each of 3 processes" in failed.message
+    assert "; 30 would fit (21 leaves a quarter free)" in failed.message
 
 
 @pytest.mark.parametrize("kind", [pytest.param("finetune", marks=pytest.mark.slow), "linear"])

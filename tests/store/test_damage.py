@@ -10,6 +10,7 @@ import pytest
 
 from mpcs_bench.errors import StoreError
 from mpcs_bench.store import Retry, Store, StoreBusy
+from mpcs_bench.store.damage import keep_aside
 
 HEADERS = 3 * 4096
 BLOCK = 256 * 1024
@@ -118,6 +119,26 @@ def test_a_damaged_database_is_kept_aside_and_made_again_with_one_note(filled, d
     assert Store(filled.path, note=notes.append).digest() == digest
     assert len(notes) == 1
     assert len(list(filled.path.glob("bench.duckdb.damaged-*Z"))) == 1
+
+
+@pytest.mark.parametrize("links", [True, False], ids=["hard links", "no hard links"])
+def test_what_is_set_aside_within_a_second_is_all_kept(tmp_path, monkeypatch, links):
+    if not links:
+
+        def none(*_):
+            raise OSError("not supported")
+
+        monkeypatch.setattr("pathlib.Path.hardlink_to", none)
+    path = tmp_path / "bench.duckdb"
+    kept = []
+    for content in (b"first", b"second", b"third"):
+        path.unlink(missing_ok=True)
+        path.write_bytes(content)
+        log_of(path).write_bytes(b"log of " + content)
+        kept.append(keep_aside(path))
+
+    assert [aside.read_bytes() for aside in kept] == [b"first", b"second", b"third"]
+    assert log_of(kept[0]).read_bytes() == b"log of first"
 
 
 @pytest.mark.parametrize("damage", ["truncated in the header", "a log of another database"])

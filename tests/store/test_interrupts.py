@@ -17,6 +17,7 @@ INTERRUPTED = """
     from mpcs_bench.records import read_plans
     from mpcs_bench.store import Store
 
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # whoever started this
     workspace = Path(sys.argv[1])
     store, plans = Store(workspace), list(read_plans(workspace))
     chance = random.Random(20230107)
@@ -41,6 +42,14 @@ INTERRUPTED = """
         sender.join()
     print(kept)
 """
+
+
+@pytest.fixture(autouse=True)
+def interruptible():
+    """A shell lets what it starts in the background ignore Ctrl-C."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 def test_every_interrupt_of_many_commits_reaches_the_caller(workspace, start):

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from types import TracebackType
 from typing import Any, Self
 
-from mpcs_bench.engine.events import Event, Failed, Progress, Started
+from mpcs_bench.engine.events import Event, Failed, Progress, Started, Waiting
 from mpcs_bench.engine.executor import Place
 from mpcs_bench.engine.ray.arrival import Arrivals
 from mpcs_bench.engine.ray.cluster import Cluster
@@ -259,6 +259,7 @@ class RayExecutor:
         if self._leaving:
             self._events.append(task.left())
         elif task.deaths <= self._options.retries:
+            self._events.append(Waiting(task.job.key))
             self._waiting.appendleft(task)
         else:
             self._events.append(died(task, error))

@@ -14,12 +14,21 @@ _TOO_SMALL = 1e-4  # Ray counts resources in ten-thousandths
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What one stage holds while it runs: CPUs, a share of a GPU, bytes, further resources."""
+    """What one stage holds while it runs: CPUs, GPUs, bytes, further resources.
 
-    cpus: int = 1
+    Each of its `processes` has `threads` CPU threads; `gpus` counts for all of them.
+    """
+
+    threads: int = 1
     gpus: float = 0.0
     memory: int | None = None
     others: tuple[tuple[str, float], ...] = ()
+    processes: int = 1
+
+    @property
+    def cpus(self) -> int:
+        """Return the CPUs of all its processes."""
+        return self.threads * self.processes
 
     def needs(self) -> dict[str, float]:
         """Return the amounts by Ray's names, those that are not zero."""
@@ -59,19 +68,20 @@ class Node:
 def request_of(job: StageJob, options: RayOptions) -> Request:
     """Return what `job` asks for: its threads as CPUs, and on CUDA its share of a GPU.
 
-    Processes that share a training have threads, and a GPU, each.
+    Several processes never share a GPU: each of them has one.
     """
-    asked = request_for(int(job.spec.get("threads", 1)), uses_gpu(job), options)
-    if job.processes == 1:
-        return asked
-    gpus = float(job.processes) if asked.gpus else 0.0
-    return replace(asked, cpus=asked.cpus * job.processes, gpus=gpus)
+    threads, processes = int(job.spec.get("threads", 1)), job.processes
+    common = request_for(threads, uses_gpu(job), options)
+    if processes == 1:
+        return common
+    gpus = processes * max(1.0, common.gpus) if common.gpus else 0.0
+    return replace(common, gpus=gpus, processes=processes)
 
 
 def request_for(threads: int, gpu: bool, options: RayOptions) -> Request:
-    """Return what a stage with `threads` CPU threads asks for."""
+    """Return what a stage of one process with `threads` CPU threads asks for."""
     return Request(
-        cpus=threads,
+        threads=threads,
         gpus=options.gpus if gpu else 0.0,
         memory=options.memory,
         others=tuple(sorted(options.resources.items())),

@@ -105,7 +105,7 @@ def start_slot(request: Request, node: str | None) -> Slot:
             num_gpus=request.gpus,
             memory=request.memory,
             resources=dict(request.others),
-            runtime_env={"env_vars": environment(request.cpus)},
+            runtime_env={"env_vars": environment(request.threads)},
             scheduling_strategy=(
                 NodeAffinitySchedulingStrategy(node, soft=True) if node else "DEFAULT"
             ),

@@ -10,14 +10,17 @@ from torch import nn
 from torch.nn import functional
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from mpcs_bench.stages.distributed import world
 from mpcs_bench.stages.distributed.collectives import summed
 
 
 def synchronised(model: nn.Module, device: torch.device) -> nn.Module:
     """Return `model` with every batch norm over all processes; weights and names stay.
 
-    On a GPU it is torch's own SyncBatchNorm, which knows no CPU.
+    As it is on one process. On a GPU it is torch's own SyncBatchNorm, which knows no CPU.
     """
+    if world.size() == 1:
+        return model
     if device.type == "cuda":
         return cast("nn.Module", convert_sync_batchnorm(model))
     for module in model.modules():
@@ -44,6 +47,7 @@ class GlobalBatchNorm(_BatchNorm):
         return out
 
     def _normalised(self, input: torch.Tensor) -> torch.Tensor:
+        given, input = input.dtype, input if input.dtype == torch.double else input.float()
         axes, shape = [0, *range(2, input.ndim)], [1, -1] + [1] * (input.ndim - 2)
         count = summed(torch.tensor(input.numel() // input.shape[1], dtype=input.dtype))
         mean = summed(input.sum(axes)) / count
@@ -51,7 +55,9 @@ class GlobalBatchNorm(_BatchNorm):
         variance = summed(centred.square().sum(axes)) / count
         self._remember(mean.detach(), variance.detach() * (count / (count - 1)))
         out = centred * torch.rsqrt(variance + self.eps).view(shape)
-        return out * self.weight.view(shape) + self.bias.view(shape) if self.affine else out
+        if self.affine:
+            out = out * self.weight.view(shape) + self.bias.view(shape)
+        return out.to(given)
 
     def _remember(self, mean: torch.Tensor, variance: torch.Tensor) -> None:
         kept, spread, seen = self.running_mean, self.running_var, self.num_batches_tracked

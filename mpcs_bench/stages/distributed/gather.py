@@ -24,8 +24,8 @@ def gather_views(z: torch.Tensor, items: int) -> torch.Tensor:
 
     `z[V, n, D]` are those of this process's `share`. Every process computes the whole loss from
     them, so that the negatives of Equation 1 are those of the global batch. In the backward pass
-    each part receives the sum over all processes' losses: averaged over processes, as
-    DistributedDataParallel does, the gradient is that of the one loss.
+    each part receives the sum over all processes' losses: averaged over processes
+    (`average_gradients`), the gradient is that of the one loss.
     """
     size = world.size()
     if size == 1:

@@ -30,13 +30,16 @@ def execute_on_several(job: StageJob, watch: Watch) -> dict[str, Any]:
         exchange = Exchange(Path(folder))
         exchange.give(job)
         with exchange.log.open("wb") as log:
-            process = subprocess.Popen(_command(job, folder), stdout=log, stderr=log)
+            # Out of the terminal's reach: what Ctrl-C means is for the driver to say.
+            process = subprocess.Popen(
+                _command(job, folder), stdout=log, stderr=log, start_new_session=True
+            )
             try:
                 _follow(process, exchange, watch)
             finally:
                 process.kill()
                 process.wait()
-        return _result(job, exchange)
+        return _result(job, exchange, leaving=watch.leaving())
 
 
 def _command(job: StageJob, folder: str) -> list[str]:
@@ -65,16 +68,19 @@ def _follow(process: subprocess.Popen[bytes], exchange: Exchange, watch: Watch) 
             exchange.ask_to_leave()
 
 
-def _result(job: StageJob, exchange: Exchange) -> dict[str, Any]:
+def _result(job: StageJob, exchange: Exchange, *, leaving: bool) -> dict[str, Any]:
     outcomes = exchange.outcomes()
     errors = [outcome for outcome in outcomes.values() if outcome.error]
     if len(outcomes) < job.processes and not any(error.expected for error in errors):
+        if leaving:  # before they could say so
+            raise StageInterrupted(0, int(job.spec["epochs"]))
         # The others can only say that they lost it.
         said = [error.error.partition("\n")[0] for error in errors if error.error]
         log = exchange.log.read_text(encoding="utf-8", errors="replace").strip()
         raise StageError(
             f"{job.symbolic}: one of its {job.processes} processes was killed (often: out of "
-            f"memory). The last that was heard: {(said or log.splitlines() or ['nothing'])[-1]}"
+            f"memory). The last that was heard: {(said or log.splitlines() or ['nothing'])[-1]}",
+            hint="Lower batch_size or input_size, or let fewer stages run at once (--jobs).",
         )
     for error in errors:
         raise _failure(error)

@@ -29,6 +29,7 @@ def main(folder: str, worker: int) -> int:
 
     Ends at once when torchrun has ended, or the process `worker`, which waits for the outcome.
     """
+    asked = _asked_to_leave()
     threading.Thread(target=_die_with, args=(worker, os.getppid()), daemon=True).start()
     exchange = Exchange(Path(folder))
     job = exchange.job()
@@ -36,15 +37,15 @@ def main(folder: str, worker: int) -> int:
     if torch.device(job.device).type == "cuda":
         torch.cuda.set_device(rank)
         job = replace(job, device=f"cuda:{rank}")
-    outcome = _outcome(job, exchange)
+    outcome = _outcome(job, exchange, asked)
     exchange.end(rank, outcome)
     return 1 if outcome.error else 0
 
 
-def _outcome(job: StageJob, exchange: Exchange) -> Outcome:
+def _outcome(job: StageJob, exchange: Exchange, asked: threading.Event) -> Outcome:
     try:
         world.join("nccl" if job.device.startswith("cuda") else "gloo")
-        return Outcome(timings=execute(job, _watch(job, exchange)))
+        return Outcome(timings=execute(job, _watch(job, exchange, asked)))
     except StageInterrupted as interrupted:
         return Outcome(left=(interrupted.done, interrupted.total))
     except BenchError as error:
@@ -54,10 +55,15 @@ def _outcome(job: StageJob, exchange: Exchange) -> Outcome:
         return Outcome(error=text, traceback=traceback.format_exc())
 
 
-def _watch(job: StageJob, exchange: Exchange) -> Watch:
+def _asked_to_leave() -> threading.Event:
+    """Return what SIGTERM, from a scheduler, sets."""
     asked = threading.Event()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda _number, _frame: asked.set())
+    return asked
+
+
+def _watch(job: StageJob, exchange: Exchange, asked: threading.Event) -> Watch:
     last = 0.0
 
     def report(tick: Tick) -> None:

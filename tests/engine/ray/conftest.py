@@ -25,12 +25,12 @@ QUIET = {
     "RAY_memory_monitor_refresh_ms": "0",
 }
 os.environ.update(QUIET)  # ray reads some of it when it is imported
-ray = pytest.importorskip("ray")
 
 
 @pytest.fixture(scope="session")
 def ray_here() -> Iterator[None]:
     """A Ray of this machine with 4 CPUs and a GPU, as far as it knows."""
+    ray = pytest.importorskip("ray")
     ray.init(
         "local",
         num_cpus=4,

@@ -85,7 +85,7 @@ def test_inputs_that_are_gone_fail_their_stage_alone(
 def test_a_stage_whose_worker_is_killed_goes_on_and_ends_the_same(
     executor: Executor, pretraining: StageJob, tmp_path: Path, follow: Follow
 ) -> None:
-    longer = replace(pretraining, spec={**pretraining.spec, "epochs": 30}, checkpoint_seconds=0.0)
+    longer = replace(pretraining, spec={**pretraining.spec, "epochs": 10}, checkpoint_seconds=0.0)
     place = executor.submit(longer)
     # The first epoch's checkpoints stand when the second begins.
     events = follow(executor, lambda event: _progress(event) and event.tick.done > 0)

@@ -36,7 +36,7 @@ def _up(slot: Slot, seconds: float = 60) -> Hello | None:
 
 
 def test_two_halves_share_a_gpu_and_a_third_waits_for_one_of_them(start: Start) -> None:
-    half = Request(cpus=1, gpus=0.5)
+    half = Request(threads=1, gpus=0.5)
     first, second, third = start(half), start(half), start(half)
     up = [_up(slot) for slot in (first, second)]
     assert [hello.gpus for hello in up if hello] == [("0",), ("0",)]
@@ -46,6 +46,6 @@ def test_two_halves_share_a_gpu_and_a_third_waits_for_one_of_them(start: Start) 
 
 
 def test_a_stage_without_a_gpu_sees_none(start: Start) -> None:
-    hello = _up(start(Request(cpus=1)))
+    hello = _up(start(Request(threads=1)))
     assert hello is not None
     assert hello.gpus == ()

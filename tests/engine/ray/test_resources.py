@@ -37,33 +37,40 @@ def test_threads_are_cpus_and_a_gpu_is_asked_for_on_cuda_alone() -> None:
     assert request_of(_job(device="cuda:1"), options) == Request(2, 0.25, 10**9)
 
 
+def test_each_of_several_processes_has_its_threads_and_a_whole_gpu() -> None:
+    job = _job(kind="pretrain", spec={"threads": 2, "processes": 4}, device="cuda")
+    request = request_of(job, RayOptions(gpus=0.25))
+    assert request.needs() == {"CPU": 8.0, "GPU": 4.0}
+    assert request_of(replace(job, device="cpu"), RayOptions()).needs() == {"CPU": 8.0}
+
+
 def test_the_colour_floor_never_takes_a_gpu() -> None:
     floor = _job(device="cuda", kind="colour-floor", spec={})
     assert request_of(floor, RayOptions()) == Request(1, 0.0, None)
 
 
 def test_room_is_counted_node_by_node() -> None:
-    assert capacity([SMALL, LARGE], Request(cpus=3)) == 1 + 5
-    assert capacity([SMALL, LARGE], Request(cpus=1, gpus=0.25)) == 8
-    assert capacity([SMALL, LARGE], Request(cpus=1, memory=10 * 10**9)) == 6
-    assert capacity([LARGE], Request(cpus=1, others=(("accelerator_type:H100", 0.1),))) == 10
+    assert capacity([SMALL, LARGE], Request(threads=3)) == 1 + 5
+    assert capacity([SMALL, LARGE], Request(threads=1, gpus=0.25)) == 8
+    assert capacity([SMALL, LARGE], Request(threads=1, memory=10 * 10**9)) == 6
+    assert capacity([LARGE], Request(threads=1, others=(("accelerator_type:H100", 0.1),))) == 10
 
 
 def test_tenths_are_counted_without_rounding_errors() -> None:
-    assert capacity([LARGE], Request(cpus=1, gpus=0.1)) == 16
+    assert capacity([LARGE], Request(threads=1, gpus=0.1)) == 16
     assert capacity([Node("3", "gpus", {"CPU": 99.0, "GPU": 3.0})], Request(1, 0.3)) == 10
 
 
 def test_a_hopeless_request_is_told_with_what_the_largest_node_has() -> None:
-    error = hopeless([SMALL, LARGE], Request(cpus=1, gpus=4.0))
+    error = hopeless([SMALL, LARGE], Request(threads=1, gpus=4.0))
     assert error is not None
     assert "asks for 1 CPU, 4 GPUs" in error.message
     assert "large (16 CPUs, 2 GPUs, 64.0 GB of memory, 1 accelerator_type:H100)" in error.message
 
 
 def test_a_request_that_only_all_nodes_together_could_meet_is_hopeless() -> None:
-    assert hopeless([SMALL, LARGE], Request(cpus=18)) is not None
-    assert hopeless([SMALL, LARGE], Request(cpus=16)) is None
+    assert hopeless([SMALL, LARGE], Request(threads=18)) is not None
+    assert hopeless([SMALL, LARGE], Request(threads=16)) is None
 
 
 def test_a_cluster_without_nodes_is_said_to_have_none() -> None:

@@ -8,10 +8,10 @@ import timm
 import torch
 import torch.distributed as dist
 from torch import nn
-from torch.nn.parallel import DistributedDataParallel
 
 from mpcs_bench.stages.distributed.batch_norm import synchronised
 from mpcs_bench.stages.distributed.gather import gather_views, share
+from mpcs_bench.stages.distributed.shares import average_gradients
 from mpcs_paper.losses import NTXent
 
 PAIRS = 7  # no multiple of the processes
@@ -27,10 +27,9 @@ def build() -> nn.Module:
 
 def main(rank: int, size: int, store: str, output: str) -> None:
     torch.set_num_threads(1)
-    model = net = build()
     if size > 1:
         dist.init_process_group("gloo", f"file://{store}", rank=rank, world_size=size)
-        net = DistributedDataParallel(synchronised(model, torch.device("cpu")))
+    model = synchronised(build(), torch.device("cpu"))
     loss_of = NTXent(NTXent.Params(temperature=0.2)).build(16)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
     images = torch.Generator().manual_seed(1)
@@ -38,10 +37,11 @@ def main(rank: int, size: int, store: str, output: str) -> None:
     for step in range(10):
         views = torch.randn(2, PAIRS, 3, 32, 32, generator=images, dtype=torch.double)
         own = share(PAIRS, rank, size)
-        z = net(views[:, own].flatten(0, 1)).reshape(2, own.stop - own.start, -1)
-        loss = loss_of(gather_views(z, PAIRS) if size > 1 else z)
+        z = model(views[:, own].flatten(0, 1)).reshape(2, own.stop - own.start, -1)
+        loss = loss_of(gather_views(z, PAIRS))
         optimizer.zero_grad()
         loss.backward()
+        average_gradients(model)
         if step == 0:
             gradients = [weight.grad.clone() for weight in model.parameters()]
         optimizer.step()

@@ -47,9 +47,14 @@ def test_two_processes_make_the_training_of_one(make_job: JobMaker) -> None:
 
 
 @pytest.mark.slow
-def test_two_processes_that_were_stopped_go_on_to_the_same_bits(make_job: JobMaker) -> None:
-    whole = _result(make_job("pretrain", epochs=6, processes=2, workspace="whole"))
-    job = make_job("pretrain", epochs=6, processes=2, workspace="left")
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_processes_that_were_stopped_go_on_to_the_same_bits(
+    make_job: JobMaker, precision: str
+) -> None:
+    """Three: with two, sums are the same in either order."""
+    changes = {"epochs": 6, "batch_size": 5, "processes": 3, "precision": precision}
+    whole = _result(make_job("pretrain", **changes, workspace="whole"))
+    job = make_job("pretrain", **changes, workspace="left")
     seen: list[Tick] = []
     with pytest.raises(StageInterrupted):
         execute(job, Watch(seen.append, lambda: bool(seen)))

@@ -40,7 +40,7 @@ def tests(session: nox.Session) -> None:
 @nox.session(venv_backend="none")
 def slow(session: nox.Session) -> None:
     """The long ones: kills, whole protocols, simulations; under an hour."""
-    _run_shared(session, "pytest", "-m", "slow", *session.posargs)
+    _run_shared(session, "pytest", "-n", "2", "-m", "slow", *session.posargs)
 
 
 @nox.session

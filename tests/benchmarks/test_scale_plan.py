@@ -104,7 +104,7 @@ def test_a_plan_of_many_cells(
         rows = [(s.status, s.spec.kind, s.spec.symbolic, s.reason) for s in plan.stages]
         columns = ["status", "kind", "stage", "why"]
         table = scaling.time(
-            "print", number, lambda: printed(lambda: command.print_table(columns, rows))
+            "print", number, lambda: printed(lambda: command.print_table(columns, rows)), repeats=3
         )
         assert len(table.splitlines()) > len(plan.stages)
         value = command._as_json(plan) | {"forecast": forecast.as_json()}

@@ -23,6 +23,7 @@ HEADS = {"resnet50": (2048, [1024, 128]), "efficientnet-b2": (1408, [2048, 1204,
 PARAMS = {"resnet50": {"output_stride": 8}, "efficientnet-b2": {}}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["resnet50", "efficientnet-b2"])
 def test_one_step_of_each_at_the_papers_size(
     name: str,

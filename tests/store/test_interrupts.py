@@ -60,10 +60,10 @@ def test_every_interrupt_of_many_commits_reaches_the_caller(workspace, start):
     )
     before = workspace.store.digest()
 
-    with start(INTERRUPTED, workspace.path, 25) as child:
+    with start(INTERRUPTED, workspace.path, 10) as child:
         output, _ = child.communicate(timeout=120)
 
-    assert (child.returncode, output) == (0, "25\n")
+    assert (child.returncode, output) == (0, "10\n")
     assert workspace.store.digest() == before
     assert not list(workspace.path.glob("*damaged*"))
 

@@ -84,6 +84,7 @@ def installed_package(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return target
 
 
+@pytest.mark.slow
 def test_a_strategy_from_an_installed_package(
     bench: Bench, tiny_protocol: Write, tmp_path: Path, installed_package: Path
 ) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 
 Bench = Callable[..., Any]
 WEIGHTS = "weights.safetensors"
@@ -48,6 +49,7 @@ def test_stored_cells_come_out_equal_and_are_only_read(
     assert _files(results) == before
 
 
+@pytest.mark.slow
 def test_a_pretraining_whose_weights_are_gone_runs_again(
     bench: Bench, ran: Path, tmp_path: Path
 ) -> None:

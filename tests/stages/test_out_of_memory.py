@@ -113,6 +113,7 @@ def test_what_is_there_is_less_than_the_machine_has() -> None:
     assert 0 < free_bytes("cpu") < device_facts("cpu").memory_bytes
 
 
+@pytest.mark.slow
 def test_what_never_fits_is_said_never_to_fit(make_job: JobMaker) -> None:
     job = make_job("pretrain", loss="hungry", plugin_files=("losses.py",), batch_size=512)
     with pytest.raises(StageError) as error:

@@ -333,7 +333,8 @@ def test_nothing_ran_has_an_exit_status_of_its_own(
 def _elsewhere(stored: Path, folder: Path) -> Path:
     """The baseline as if another version of torch had made it: only samples can tell."""
     document = json.loads((stored / "baseline.json").read_text())
-    document["provenance"]["environment"]["packages"]["torch"] = "1.0"
+    environment = document["provenance"]["environment"]
+    environment["packages"]["torch"] = environment["installed"]["torch"] = "1.0"
     path = folder / "elsewhere.json"
     path.write_text(json.dumps(document))
     return path

@@ -87,3 +87,11 @@ def did_you_mean(name: str, known: list[str]) -> str:
 
     near = get_close_matches(name, known, n=1, cutoff=0.5)
     return f" Did you mean '{near[0]}'?" if near else ""
+
+
+def first_line(error: BaseException) -> str:
+    """Return the first line of what an error says, or its name where it says nothing.
+
+    What follows is, of torch and DuckDB, excerpts and advice.
+    """
+    return str(error).strip().partition("\n")[0] or type(error).__name__

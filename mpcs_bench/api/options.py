@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from mpcs_bench.stages.job import CHECKPOINT_SECONDS, STALL_SECONDS
+
 
 @dataclass(frozen=True, slots=True)
 class Options:
@@ -40,8 +42,8 @@ class Execution:
     address: str | None = None
     gpus: float = 1.0
     memory: int | None = None
-    timeout: float = 3600.0
-    checkpoint_seconds: float = 300.0
+    timeout: float = STALL_SECONDS
+    checkpoint_seconds: float = CHECKPOINT_SECONDS
     retry_failed: bool = False
 
 

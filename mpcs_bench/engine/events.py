@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import traceback
 from dataclasses import dataclass
 from typing import Any
 
-from mpcs_bench.stages.job import Tick
+from mpcs_bench.errors import BenchError
+from mpcs_bench.stages.job import StageJob, Tick
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,15 @@ class Failed:
     key: str
     error: str
     traceback: str | None = None
+
+
+def failed(job: StageJob, error: BaseException) -> Failed:
+    """Return the event of a stage that ended with `error`; called while that is handled."""
+    if isinstance(error, BenchError):
+        return Failed(job.key, str(error))
+    # A fault of a plugin or of ours: keep the place it happened at.
+    text = f"{job.symbolic}: {type(error).__name__}: {error}"
+    return Failed(job.key, text, traceback.format_exc())
 
 
 @dataclass(frozen=True, slots=True)

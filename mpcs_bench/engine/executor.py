@@ -51,6 +51,7 @@ class Executor(Protocol):
 
     def __enter__(self) -> Self:
         """Return the executor."""
+        return self
 
     def __exit__(
         self,
@@ -59,3 +60,4 @@ class Executor(Protocol):
         trace: TracebackType | None,
     ) -> None:
         """Close it."""
+        self.close()

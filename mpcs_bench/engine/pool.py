@@ -11,11 +11,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
-from types import TracebackType
-from typing import Self
 
 from mpcs_bench.engine.events import Event, Failed, Finished, Left
-from mpcs_bench.engine.executor import Place
+from mpcs_bench.engine.executor import Executor, Place
 from mpcs_bench.engine.stop_signals import signals_blocked
 from mpcs_bench.engine.worker import OUT_OF_MEMORY, work
 from mpcs_bench.engine.worker_environment import worker_environment
@@ -31,7 +29,7 @@ class _Worker:
     job: StageJob | None = None
 
 
-class WorkerPool:
+class WorkerPool(Executor):
     """Runs at most `size` jobs at once, each in a process with `threads` CPU threads."""
 
     def __init__(self, size: int, threads: int) -> None:
@@ -111,17 +109,6 @@ class WorkerPool:
             worker.process.kill()
         for worker in list(self._workers):
             self._remove(worker)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _start(self) -> _Worker:
         ours, theirs = self._context.Pipe()

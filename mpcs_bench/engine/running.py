@@ -20,17 +20,13 @@ from mpcs_bench.engine.queue import StageQueue
 from mpcs_bench.engine.stop_signals import StopSignals
 from mpcs_bench.engine.workspace import Workspace
 from mpcs_bench.records import StageState, sweep_temporaries
-from mpcs_bench.stages.job import Tick
-from mpcs_bench.stages.watch import CHECKPOINT_SECONDS
+from mpcs_bench.stages.job import CHECKPOINT_SECONDS, STALL_SECONDS, Tick
 
 POLL = 0.25
 """Seconds to wait for news of the executor."""
 
 GRACE = 25.0
 """Seconds that stages have to write a checkpoint: Slurm kills 30 s after its SIGTERM."""
-
-TIMEOUT = 3600.0
-"""Seconds without progress after which a stage counts as hanging."""
 
 
 class Observer(Interface):
@@ -85,7 +81,7 @@ class Run:
         executor: Callable[[int], Executor],
         observer: Observer,
         *,
-        timeout: float = TIMEOUT,
+        timeout: float = STALL_SECONDS,
         checkpoint_seconds: float = CHECKPOINT_SECONDS,
     ) -> None:
         self._plan, self._workspace, self._observer = plan, workspace, observer

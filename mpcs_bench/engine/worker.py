@@ -7,13 +7,11 @@ import signal
 import sys
 import threading
 import time
-import traceback
 from multiprocessing import parent_process
 from multiprocessing.connection import Connection, wait
 
-from mpcs_bench.engine.events import Event, Failed, Finished, Left, Progress
+from mpcs_bench.engine.events import Event, Failed, Finished, Left, Progress, failed
 from mpcs_bench.engine.stop_signals import STOP
-from mpcs_bench.errors import BenchError
 from mpcs_bench.stages.job import StageJob, Tick
 from mpcs_bench.stages.watch import StageInterrupted, Watch
 
@@ -81,14 +79,10 @@ def _run(job: StageJob, connection: Connection, leave: _Leave) -> Event:
         return Finished(job.key, execute(job, watch))
     except StageInterrupted as interrupted:
         return Left(job.key, interrupted.done, interrupted.total)
-    except BenchError as error:
-        return Failed(job.key, str(error))
     except MemoryError:
         return Failed(job.key, f"{job.symbolic}: it got no more memory.{OUT_OF_MEMORY}")
     except (Exception, SystemExit) as error:
-        # A fault of a plugin or of ours: keep the place it happened at.
-        text = f"{job.symbolic}: {type(error).__name__}: {error}"
-        return Failed(job.key, text, traceback.format_exc())
+        return failed(job, error)
 
 
 def _die_with_parent() -> None:

@@ -52,16 +52,22 @@ class Workspace:
             ) from None
 
     def sweep_cache(self) -> None:
-        """Remove what killed processes left half written in the cache, an hour ago or more.
+        """Remove what killed processes left half written in the cache."""
+        for path in self.stale_cache():
+            with suppress(FileNotFoundError):
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+    def stale_cache(self) -> Iterator[Path]:
+        """Yield what was left half written in the cache, an hour ago or more.
 
         Younger leftovers may be another command's work.
         """
         old = time.time() - 3600
         for pattern in ("*/.*.tmp", "pixels/*/.*.tmp", "generated/.*.partial-*"):
             for path in self.cache.glob(pattern):
-                with suppress(FileNotFoundError):  # its process may finish it this moment
-                    if path.stat().st_mtime < old:
-                        shutil.rmtree(path) if path.is_dir() else path.unlink()
+                with suppress(OSError):  # its process may finish it this moment
+                    if path.lstat().st_mtime < old:
+                        yield path
 
     def sweep_checkpoints(self, done: Iterable[str]) -> None:
         """Remove checkpoints of the stages `done`: their process was killed just before it."""

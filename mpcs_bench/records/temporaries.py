@@ -17,20 +17,25 @@ def sweep_temporaries(folder: Path) -> list[Path]:
 
     Temporaries of living processes and of other hosts stay. A folder that is not there is empty.
     """
-    removed: list[Path] = []
-    if not folder.is_dir():
-        return removed
-    # By name first: of a hundred thousand results none need become a Path.
-    with os.scandir(folder) as entries:
-        names = sorted(entry.name for entry in entries if entry.name.startswith(".tmp-"))
-    for name in names:
-        match = _TEMPORARY.match(name)
-        if match is None or not token_is_stale(int(match["pid"]), match["token"]):
-            continue
-        path = folder / name
+    removed = stale_temporaries(folder)
+    for path in removed:
         if path.is_dir():
             shutil.rmtree(path, ignore_errors=True)
         else:
             path.unlink(missing_ok=True)
-        removed.append(path)
     return removed
+
+
+def stale_temporaries(folder: Path) -> list[Path]:
+    """Return the temporaries directly in `folder` that `sweep_temporaries` would remove, sorted."""
+    if not folder.is_dir():
+        return []
+    # By name first: of a hundred thousand results none need become a Path.
+    with os.scandir(folder) as entries:
+        names = sorted(entry.name for entry in entries if entry.name.startswith(".tmp-"))
+    matches = [match for name in names if (match := _TEMPORARY.match(name))]
+    return [
+        folder / match.string
+        for match in matches
+        if token_is_stale(int(match["pid"]), match["token"])
+    ]

@@ -10,12 +10,12 @@ from typing import Any, Literal, TypeVar
 import torch
 from torch import nn
 
-from mpcs_bench.errors import StageError, StoreError
+from mpcs_bench.errors import StageError, StoreError, first_line
 from mpcs_bench.records.json_file import now
 from mpcs_bench.stages.checkpoint import Checkpoint, CheckpointFolder, Standing
 from mpcs_bench.stages.distributed import world
 from mpcs_bench.stages.job import StageJob, Tick
-from mpcs_bench.stages.reasons import first_line, is_out_of_memory
+from mpcs_bench.stages.reasons import is_out_of_memory
 from mpcs_bench.stages.training import Training, broken_weights, not_finite
 from mpcs_bench.stages.watch import StageInterrupted, Watch
 

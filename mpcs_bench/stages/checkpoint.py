@@ -17,6 +17,7 @@ from typing import Any
 
 import torch
 
+from mpcs_bench.errors import first_line
 from mpcs_bench.records.atomic_write import (
     cannot_write,
     fsync_file,
@@ -27,7 +28,7 @@ from mpcs_bench.records.files import sha256_of
 from mpcs_bench.records.json_file import now, to_json
 from mpcs_bench.records.process import unique_token
 from mpcs_bench.stages.distributed import world
-from mpcs_bench.stages.reasons import first_line, is_out_of_memory
+from mpcs_bench.stages.reasons import is_out_of_memory
 
 FORMAT = 1
 """Raised by hand whenever what a state holds changes: an older checkpoint is not read then."""

@@ -15,6 +15,12 @@ STAGE_VERSIONS: dict[str, int] = {
 }
 """Raised by hand whenever the numbers that a stage leads to can change; part of every key."""
 
+CHECKPOINT_SECONDS = 300.0
+"""Seconds of training between two checkpoints, unless told otherwise."""
+
+STALL_SECONDS = 3600.0
+"""Seconds without progress after which a stage counts as hanging, unless told otherwise."""
+
 
 @dataclass(frozen=True, slots=True)
 class StageJob:
@@ -40,7 +46,7 @@ class StageJob:
     keep_weights: bool = False
     attention_images: int = 0
     plugin_files: tuple[str, ...] = ()
-    checkpoint_seconds: float = 300.0
+    checkpoint_seconds: float = CHECKPOINT_SECONDS
     hashed: dict[str, Any] = field(default_factory=dict)
     axes: dict[str, Any] | None = None
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import traceback
 
-from mpcs_bench.errors import StageError
+from mpcs_bench.errors import StageError, first_line
 from mpcs_bench.protocol.transform import Transform
 from mpcs_bench.stages.attempt import Attempt
 from mpcs_bench.stages.calibration import ShapeKind
@@ -21,7 +21,6 @@ from mpcs_bench.stages.memory_needs import (
     needs_of,
 )
 from mpcs_bench.stages.predict import evaluation_batch
-from mpcs_bench.stages.reasons import first_line
 
 _STEP_HINT = (
     "Set a batch_size that fits, or use a smaller input_size or precision: bf16. "

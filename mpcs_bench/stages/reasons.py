@@ -1,14 +1,9 @@
-"""What an error says: its first line, and whether it is one of memory."""
+"""Whether an error is one of memory."""
 
 from __future__ import annotations
 
 _MEMORY = ("can't allocate memory", "std::bad_alloc", "Cannot allocate memory", "ALLOC_FAILED")
 """What torch, C++, the system and CUDA's libraries say in errors of no class of their own."""
-
-
-def first_line(error: BaseException) -> str:
-    """Return the first line of what an error says, or its name where it says nothing."""
-    return str(error).strip().partition("\n")[0] or type(error).__name__
 
 
 def is_out_of_memory(error: BaseException) -> bool:

@@ -5,10 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from mpcs_bench.stages.job import Report
-
-CHECKPOINT_SECONDS = 300.0
-"""Seconds of training between two checkpoints, unless told otherwise."""
+from mpcs_bench.stages.job import CHECKPOINT_SECONDS, Report
 
 
 def _stay() -> bool:

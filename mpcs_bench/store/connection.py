@@ -17,7 +17,7 @@ from typing import Any
 
 import duckdb
 
-from mpcs_bench.errors import StoreError
+from mpcs_bench.errors import StoreError, first_line
 from mpcs_bench.store.interrupts import interrupts_kept
 
 REBUILD_HINT = (
@@ -154,11 +154,6 @@ def command_of(pid: int) -> str | None:
         return None
     text = " ".join(word.decode(errors="replace") for word in words if word)
     return text[:200] or None
-
-
-def first_line(error: BaseException) -> str:
-    """Return the first line of an error's text; DuckDB appends excerpts and advice."""
-    return str(error).strip().partition("\n")[0]
 
 
 def _open(path: Path, read_only: bool) -> duckdb.DuckDBPyConnection:

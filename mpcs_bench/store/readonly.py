@@ -9,8 +9,8 @@ from typing import Any
 
 import duckdb
 
-from mpcs_bench.errors import StoreError, did_you_mean
-from mpcs_bench.store.connection import arrow, first_line, is_damage
+from mpcs_bench.errors import StoreError, did_you_mean, first_line
+from mpcs_bench.store.connection import arrow, is_damage
 from mpcs_bench.store.schema import VIEWS
 
 # MULTI is a PIVOT, which DuckDB takes apart.

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import duckdb
 
-from mpcs_bench.errors import StoreError
-from mpcs_bench.store.connection import REBUILD_HINT, failed, first_line
+from mpcs_bench.errors import StoreError, first_line
+from mpcs_bench.store.connection import REBUILD_HINT, failed
 from mpcs_bench.store.statements import statement
 
 SCHEMA_VERSION = 4

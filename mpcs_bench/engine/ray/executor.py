@@ -10,11 +10,10 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Iterator
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from mpcs_bench.engine.events import Event, Failed, Progress, Started, Waiting
-from mpcs_bench.engine.executor import Place
+from mpcs_bench.engine.executor import Executor, Place
 from mpcs_bench.engine.ray.arrival import Arrivals
 from mpcs_bench.engine.ray.cluster import Cluster
 from mpcs_bench.engine.ray.failures import died, unstartable
@@ -33,7 +32,7 @@ IDLE_SECONDS = 60.0
 """How long a worker keeps its part of the cluster without anything to do."""
 
 
-class RayExecutor:
+class RayExecutor(Executor):
     """Runs stages on the cluster that this process has joined; see `Executor`.
 
     `common` is what most stages ask for: `free` counts by it. `owned` says whether the connection
@@ -120,17 +119,6 @@ class RayExecutor:
             self._drop(slot)
         self._orders.close()
         self._cluster.leave()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _place(self) -> None:
         """Hand what waits to idle workers; start as many as are missing, end what is too many."""

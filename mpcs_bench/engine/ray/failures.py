@@ -6,7 +6,7 @@ from typing import Any
 
 from mpcs_bench.engine.events import Failed
 from mpcs_bench.engine.ray.slot import Task
-from mpcs_bench.errors import BenchError
+from mpcs_bench.errors import BenchError, first_line
 
 
 def died(task: Task, error: Exception) -> Failed:
@@ -18,7 +18,7 @@ def died(task: Task, error: Exception) -> Failed:
     return Failed(
         task.job.key,
         f"{task.job.symbolic}: its worker or node died{why}, {task.deaths} {times}; "
-        f"the last: {_first_line(error)}",
+        f"the last: {first_line(error)}",
         str(error),
     )
 
@@ -38,12 +38,8 @@ def unstartable(error: Any, again_and_again: bool) -> BenchError | None:
             hint="Install the same mpcs-bench on every node, in the Python that Ray runs there.",
         )
     if again_and_again:
-        return BenchError(f"Workers of the Ray cluster keep dying at start: {_first_line(error)}")
+        return BenchError(f"Workers of the Ray cluster keep dying at start: {first_line(error)}")
     return None
-
-
-def _first_line(error: Exception) -> str:
-    return next((line.strip() for line in str(error).splitlines() if line.strip()), repr(error))
 
 
 def _last_line(error: Exception) -> str:

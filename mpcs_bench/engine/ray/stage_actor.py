@@ -7,10 +7,9 @@ import os
 import shutil
 import sys
 import threading
-import traceback
 from dataclasses import replace
 
-from mpcs_bench.engine.events import Failed, Finished, Left
+from mpcs_bench.engine.events import Failed, Finished, Left, failed
 from mpcs_bench.engine.ray.code_identity import code_identity
 from mpcs_bench.engine.ray.delivery import Packed, pack
 from mpcs_bench.engine.ray.file_server import RemoteFiles
@@ -19,7 +18,7 @@ from mpcs_bench.engine.ray.news import News
 from mpcs_bench.engine.ray.node_folder import NodeFolder
 from mpcs_bench.engine.ray.resources import uses_gpu
 from mpcs_bench.engine.ray.sharing import sees
-from mpcs_bench.errors import BenchError, StoreError
+from mpcs_bench.errors import StoreError
 from mpcs_bench.records.process import host_name
 from mpcs_bench.stages.job import StageJob, Tick
 
@@ -72,15 +71,11 @@ class StageActor:
             in_place = order.token is not None and sees(order.token)
             here = self._here(order, in_place=in_place)
             event = self._executed(here)
-        except BenchError as error:
-            return Answer(Failed(job.key, str(error)), self._tick)
         except MemoryError:
             text = f"{job.symbolic}: the machine {host_name()} is out of memory."
             return Answer(Failed(job.key, text), self._tick)
         except Exception as error:
-            # A fault of a plugin or of ours: keep the place it happened at.
-            text = f"{job.symbolic}: {type(error).__name__}: {error}"
-            return Answer(Failed(job.key, text, traceback.format_exc()), self._tick)
+            return Answer(failed(job, error), self._tick)
         folders = {} if in_place else _left_behind(here, event)
         return Answer(event, self._tick, in_place, folders)
 

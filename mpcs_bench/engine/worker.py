@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import sys
@@ -50,6 +51,8 @@ def work(connection: Connection) -> None:
     signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP)
     # What a plugin prints is no output of the command: `--json` must stay JSON.
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    if isinstance(sys.stdout, io.TextIOWrapper):  # no worker lives to flush it
+        sys.stdout.reconfigure(line_buffering=True)
     threading.Thread(target=_die_with_parent, daemon=True).start()
     while not leave.asked:
         try:

@@ -6,10 +6,13 @@ import hashlib
 import importlib.util
 import json
 import subprocess
+from collections.abc import Mapping
 from functools import lru_cache
 from importlib.metadata import EntryPoint, PackageNotFoundError, distribution, entry_points
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 import mpcs_bench
 
@@ -27,16 +30,33 @@ def code_version() -> dict[str, Any]:
     """Return the code of this process, as plain values.
 
     `commit` and `dirty` (does its code differ? a new file that git does not know yet counts) are
-    None where it runs from no checkout; `diff` is the SHA-256 of what `git diff` prints, None
+    None where it runs from no checkout, nor was installed from one that still has this code; `diff` is the SHA-256 of what `git diff` prints, None
     where that is nothing; `source` the digest of our own modules, and `plugins` that of each
     package that registers plugins, by import name.
     """
     package = Path(mpcs_bench.__file__).resolve().parent
-    return {
-        **_checkout(package.parent),
-        "source": source_digest(package),
-        "plugins": dict(sorted(_plugin_digests().items())),
-    }
+    source, plugins = source_digest(package), dict(sorted(_plugin_digests().items()))
+    here = package.parent
+    if not (here / ".git").exists():
+        here = checkout_of(_installed_from().get("url", ""), source, plugins) or here
+    return {**_checkout(here), "source": source, "plugins": plugins}
+
+
+def checkout_of(url: str, source: str, plugins: Mapping[str, str]) -> Path | None:
+    """Return the checkout at a `file:` URL where its code is the code with these digests.
+
+    pip copies what it installs from a folder: the folder may have moved on, and then its commit
+    says nothing. Of `plugins` only those that it holds are compared.
+    """
+    parts = urlsplit(url)
+    folder = Path(url2pathname(parts.path))
+    if parts.scheme != "file" or not (folder / ".git").exists():
+        return None
+    own = {name: digest for name, digest in plugins.items() if (folder / "plugins" / name).is_dir()}
+    same = source_digest(folder / "mpcs_bench") == source and all(
+        source_digest(folder / "plugins" / name) == digest for name, digest in own.items()
+    )
+    return folder if same else None
 
 
 def source_digest(place: Path) -> str:
@@ -68,11 +88,18 @@ def _checkout(folder: Path) -> dict[str, Any]:
 
 def _installed_commit() -> str | None:
     """Return the commit that pip installed from, where it was told a repository."""
+    commit = _installed_from().get("vcs_info", {}).get("commit_id")
+    return None if commit is None else str(commit)
+
+
+def _installed_from() -> dict[str, Any]:
+    """Return what pip wrote of where it installed this package from (PEP 610)."""
     try:
         written = distribution("mpcs-bench").read_text("direct_url.json")
-        return str(json.loads(written or "{}")["vcs_info"]["commit_id"])
-    except (PackageNotFoundError, ValueError, KeyError, TypeError):
-        return None
+        found = json.loads(written or "{}")
+    except (PackageNotFoundError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def plugin_points() -> list[EntryPoint]:

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from mpcs_bench.environment import code_version, describe, installed
-from mpcs_bench.environment.code import DIFF, source_digest
+from mpcs_bench.environment.code import DIFF, checkout_of, source_digest
 from mpcs_bench.environment.machine import driver_in
 
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
@@ -45,6 +45,24 @@ def test_the_code_of_a_checkout_is_its_commit_and_what_git_diff_prints() -> None
     expected = hashlib.sha256(diff.stdout).hexdigest() if diff.stdout else None
     assert found["diff"] == expected
     assert found["plugins"]["mpcs_paper"] == source_digest(REPOSITORY / "plugins/mpcs_paper")
+
+
+def test_a_copy_is_of_the_checkout_that_it_was_installed_from_while_both_are_equal(
+    tmp_path: Path,
+) -> None:
+    checkout = tmp_path / "a checkout"
+    for name in ("mpcs_bench", "plugins/paper"):
+        (checkout / name).mkdir(parents=True)
+        (checkout / name / "one.py").write_text("a = 1\n")
+    source = source_digest(checkout / "mpcs_bench")
+    plugins = {"paper": source_digest(checkout / "plugins/paper"), "strangers": "another digest"}
+    assert checkout_of(checkout.as_uri(), source, plugins) is None, "no repository"
+    (checkout / ".git").mkdir()
+    assert checkout_of(checkout.as_uri(), source, plugins) == checkout
+    assert checkout_of("https://example.org/a.zip", source, plugins) is None
+    assert checkout_of("", source, plugins) is None
+    (checkout / "plugins/paper/one.py").write_text("a = 2\n")
+    assert checkout_of(checkout.as_uri(), source, plugins) is None, "it has moved on"
 
 
 def test_a_digest_of_sources_changes_with_names_and_contents_of_modules_alone(

@@ -30,9 +30,10 @@ def code_version() -> dict[str, Any]:
     """Return the code of this process, as plain values.
 
     `commit` and `dirty` (does its code differ? a new file that git does not know yet counts) are
-    None where it runs from no checkout, nor was installed from one that still has this code; `diff` is the SHA-256 of what `git diff` prints, None
-    where that is nothing; `source` the digest of our own modules, and `plugins` that of each
-    package that registers plugins, by import name.
+    None where it runs from no checkout, nor was installed from one that still has this code;
+    `diff` is the SHA-256 of what `git diff` prints, None where that is nothing; `source` the
+    digest of our own modules, and `plugins` that of each package that registers plugins, by
+    import name.
     """
     package = Path(mpcs_bench.__file__).resolve().parent
     source, plugins = source_digest(package), dict(sorted(_plugin_digests().items()))

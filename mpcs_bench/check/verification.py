@@ -20,6 +20,7 @@ from mpcs_bench.engine.workspace import Workspace
 from mpcs_bench.errors import BenchError, ExitCode
 from mpcs_bench.protocol.seeds import generator
 from mpcs_bench.records import Result, check_result, list_results, read_result
+from mpcs_bench.stages.encoding_file import FOLDER
 from mpcs_bench.stages.job import StageJob
 
 POLL = 0.25
@@ -95,14 +96,16 @@ def verify_cells(
 
 @contextmanager
 def _place(workspace: Workspace) -> Iterator[Path]:
-    """A workspace of its own; the cache is shared: it holds nothing that is a result."""
+    """A workspace of its own; of the cache it shares what no network has computed."""
     place = Path(tempfile.mkdtemp(prefix="mpcs-verify-"))
     try:
         (place / "results").mkdir()
-        (place / "cache").symlink_to(workspace.cache.resolve(), target_is_directory=True)
+        (place / "cache").mkdir()
+        for shared in workspace.cache.glob("*"):
+            if shared.name != FOLDER:
+                (place / "cache" / shared.name).symlink_to(shared.resolve())
         yield place
     finally:
-        (place / "cache").unlink(missing_ok=True)
         shutil.rmtree(place, ignore_errors=True)
 
 

@@ -8,6 +8,10 @@ from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 
+import imagecodecs
+import PIL
+from PIL import features
+
 from mpcs_bench.data.decode import UndecodableError, decode_file
 from mpcs_bench.data.pixels import PixelCache
 from mpcs_bench.data.pixels_seen import Decoded, FileState, SeenLog
@@ -36,12 +40,13 @@ def decode_all(
     """Bring the images `paths` (relative to `root`) into the pixel cache under `cache`.
 
     Returns path -> decoded pixels for those that could be read, and the report. A file whose
-    size and modification time are known, and whose pixels are in the cache, is not opened. The
-    codecs release the interpreter's lock, so `workers` threads decode at once. An interrupt
-    loses at most what was in flight. Raises DataError where the cache cannot be written.
+    size and modification time are known, and whose pixels are in the cache and by the decoders
+    of now, is not opened. The codecs release the interpreter's lock, so `workers` threads decode
+    at once. An interrupt loses at most what was in flight. Raises DataError where the cache
+    cannot be written.
     """
     pixels = PixelCache.under(cache)
-    log = SeenLog.of_root(pixels.folder, root)
+    log = SeenLog.of_root(pixels.folder, root, decoders())
     decoded: dict[str, Decoded] = {}
     problems: list[Unreadable] = []
     todo: dict[str, FileState] = {}
@@ -74,6 +79,16 @@ def decode_all(
         log.flush()
     problems.sort(key=lambda problem: problem.path)
     return decoded, DecodeReport(len(decoded) - reused, reused, tuple(problems))
+
+
+def decoders() -> str:
+    """Return what `decode` decodes with, and the versions: another may give other pixels."""
+    codecs = [name for name in ("PNG", "TIFF") if getattr(imagecodecs, name).available]
+    jpeg = features.version("libjpeg_turbo") or features.version("jpg")
+    return (
+        f"imagecodecs {imagecodecs.__version__} ({' '.join(codecs)}), "
+        f"Pillow {PIL.__version__} (JPEG {jpeg})"
+    )
 
 
 def _decode_one(file: Path, pixels: PixelCache) -> Decoded:

@@ -42,19 +42,22 @@ class Decoded:
 class SeenLog:
     """The log of one root folder: path, size and modification time -> decoded pixels.
 
-    One JSON line a file, the last one counts. A line torn by a crash is skipped. Several
-    processes may append: each batch is one write that begins on a new line.
+    One JSON line a file, with the decoders and versions that made the pixels; of those of
+    `decoders` the last one counts, and what others decoded is as if it had not been. A line torn
+    by a crash is skipped, as is one of older versions, which did not say. Several processes may
+    append: each batch is one write that begins on a new line.
     """
 
     file: Path
+    decoders: str
     _seen: dict[str, tuple[FileState, Decoded]] = field(default_factory=dict)
     _pending: list[str] = field(default_factory=list)
 
     @classmethod
-    def of_root(cls, folder: Path, root: Path) -> SeenLog:
+    def of_root(cls, folder: Path, root: Path, decoders: str) -> SeenLog:
         """Read the log for `root` in `folder`, empty where there is none yet."""
         name = hashlib.sha256(os.path.realpath(root).encode()).hexdigest()[:16]
-        log = cls(folder / f"seen-{name}.jsonl")
+        log = cls(folder / f"seen-{name}.jsonl", decoders)
         if log.file.is_file():
             for line in log.file.read_bytes().splitlines():
                 log._read(line)
@@ -62,10 +65,11 @@ class SeenLog:
 
     def _read(self, line: bytes) -> None:
         try:
-            path, size, mtime_ns, pixel_hash, width, height = json.loads(line)
+            path, size, mtime_ns, pixel_hash, width, height, decoders = json.loads(line)
         except (ValueError, TypeError):
             return
-        self._seen[path] = (FileState(size, mtime_ns), Decoded(pixel_hash, width, height))
+        if decoders == self.decoders:
+            self._seen[path] = (FileState(size, mtime_ns), Decoded(pixel_hash, width, height))
 
     def get(self, path: str, state: FileState) -> Decoded | None:
         """Return what the file was decoded to, if it is as it was then."""
@@ -76,7 +80,7 @@ class SeenLog:
         """Note a decoded file; returns how many notes are not on disk yet."""
         self._seen[path] = (state, decoded)
         entry = [path, state.size, state.mtime_ns, decoded.pixel_hash]
-        self._pending.append(json.dumps([*entry, decoded.width, decoded.height]))
+        self._pending.append(json.dumps([*entry, decoded.width, decoded.height, self.decoders]))
         return len(self._pending)
 
     def flush(self) -> None:

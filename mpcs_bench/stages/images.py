@@ -12,6 +12,7 @@ from mpcs_bench.data.rendering import render_on_cpu, render_on_device, to_device
 from mpcs_bench.registry.encoder import Preprocessing
 
 IntArray = npt.NDArray[np.int64]
+UInt8 = npt.NDArray[np.uint8]
 
 RESIDENT_SHARE = 0.5
 """The frames move to the device when they fill at most this share of its free memory."""
@@ -21,15 +22,27 @@ COPIED_BYTES = 1 << 26
 
 
 class WorkingImages:
-    """The samples of a data set, rendered to views by row; never written to."""
+    """The samples of a data set, rendered to views by row; never written to.
 
-    def __init__(self, frames: Frames, preprocessing: Preprocessing, device: torch.device) -> None:
+    `resident`: the frames lie in the device's memory; which changes no view. `batched`: views
+    are rendered a batch at a time, as on a GPU. None: as the device asks for.
+    """
+
+    def __init__(
+        self,
+        frames: Frames,
+        preprocessing: Preprocessing,
+        device: torch.device,
+        *,
+        resident: bool | None = None,
+        batched: bool | None = None,
+    ) -> None:
         self._frames = frames
         self._preprocessing = preprocessing
         self._device = device
-        self._resident: ResidentFrames | None = None
-        if device.type == "cuda" and frames.nbytes <= RESIDENT_SHARE * _free_memory(device):
-            self._resident = ResidentFrames(frames, device)
+        self._batched = device.type != "cpu" if batched is None else batched
+        resident = _fit(frames, device) if resident is None else resident
+        self._resident = ResidentFrames(frames, device) if resident else None
 
     @property
     def size(self) -> tuple[int, int]:
@@ -38,14 +51,18 @@ class WorkingImages:
 
     def views(self, rows: IntArray, draw: ViewDraw) -> torch.Tensor:
         """Return the normalised views of `rows[n]`, float32 [n, 3, h, w]."""
-        if self._device.type == "cpu":
-            images = [self._frames.image(row) for row in rows]
-            return render_on_cpu(images, draw, self._preprocessing)
+        if not self._batched:
+            return render_on_cpu(self._each(rows), draw, self._preprocessing)
         if self._resident is None:
             batch = to_device(self._frames.images(rows), self._device)
         else:
             batch = self._resident.images(rows)
         return render_on_device(batch, draw, self._preprocessing)
+
+    def _each(self, rows: IntArray) -> list[UInt8]:
+        if self._resident is None:
+            return [self._frames.image(row) for row in rows]
+        return list(self._resident.images(rows).numpy())
 
 
 class ResidentFrames:
@@ -85,6 +102,10 @@ def gather_crops(
     down = torch.arange(height, device=pixels.device)
     chosen = start[:, None] + pitch[:, None] * down
     return lines.index_select(0, chosen.reshape(-1)).reshape(-1, height, width, 3)
+
+
+def _fit(frames: Frames, device: torch.device) -> bool:
+    return device.type == "cuda" and frames.nbytes <= RESIDENT_SHARE * _free_memory(device)
 
 
 def _free_memory(device: torch.device) -> int:

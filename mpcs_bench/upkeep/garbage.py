@@ -20,6 +20,7 @@ Group = Literal[
     "splits",
     "pixels",
     "working images",
+    "encodings",
     "generated data",
 ]
 GROUPS: tuple[Group, ...] = get_args(Group)

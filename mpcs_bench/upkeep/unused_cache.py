@@ -14,8 +14,10 @@ from mpcs_bench.errors import DataError
 from mpcs_bench.protocol.canonical import digest
 from mpcs_bench.provenance.origin import Origin, origin_of
 from mpcs_bench.provenance.splits import StoredSplits
+from mpcs_bench.stages.encoding_file import FOLDER, SUFFIX
 from mpcs_bench.upkeep.garbage import Item, size_of
 from mpcs_bench.upkeep.known import Known
+from mpcs_bench.upkeep.unused_encodings import encoding_uses, unused_encodings
 
 AGE = 3600.0
 """Seconds for which a new file is left alone: `plan` and `data prepare` hold no lock."""
@@ -54,6 +56,10 @@ def unused_cache(
     uses = _uses(known, needed, [origin for origin in origins.values() if origin is not None])
     kept, damaged = _indexes(cache, uses.fingerprints)
     items = [*_unused_indexes(cache, uses), *_unused_splits(cache, uses)]
+    encodings = list(_old(cache, f"{FOLDER}/[!.]*{SUFFIX}"))
+    if encodings:
+        needs = encoding_uses(workspace, known, needed)
+        items += unused_encodings(encodings, needs, uses.fingerprints)
     if damaged:
         # Which pixels and frames it has, nobody knows until it is made again.
         return items, (f"Images are left alone: the index {damaged[0]} cannot be read.",)

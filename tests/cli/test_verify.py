@@ -11,6 +11,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from safetensors import safe_open
+
+from mpcs_bench.stages.encoding_file import read_facts, write_encoding
 
 Bench = Callable[..., Any]
 WEIGHTS = "weights.safetensors"
@@ -99,6 +102,24 @@ def test_drift_is_measured_and_broken_promises_are_told_from_others(
     assert "Equality is not promised here: torch 1.0 -> " in other.err
     kernels = manifest["environment"]["cpu"]
     assert kernels == "DEFAULT" or f"CPU kernels {kernels} -> DEFAULT" in other.err
+
+
+def test_linear_evaluation_encodes_anew(
+    bench: Bench, tiny_protocol: Callable[..., Path], tmp_path: Path
+) -> None:
+    path = tiny_protocol(("\nfinetuning:", "\nadaptation: linear\nfinetuning:"))
+    assert bench("run", str(path), "--only", "experiment=exp-1", "--only", "fold=0").code == 0
+    encodings = list((tmp_path / "mpcs-workspace/cache/encodings").glob("*.safetensors"))
+    assert encodings
+    for file in encodings:
+        facts = read_facts(file)
+        assert facts is not None
+        with safe_open(file, framework="numpy") as stored:
+            features = stored.get_tensor("features")
+        write_encoding(file, facts, features[::-1])
+    done = bench("verify", "--cells", "1", "--json")
+    assert done.code == 0, done.err
+    assert [stage["drift"]["equal"] for stage in done.json["stages"]] == [True]
 
 
 def test_what_cannot_be_run_again_says_why(bench: Bench, ran: Path, tmp_path: Path) -> None:

@@ -6,10 +6,12 @@ import json
 import os
 import subprocess
 import sys
+from importlib.metadata import version
 
 import numpy as np
 import pytest
 
+from mpcs_bench.data import decode_once
 from mpcs_bench.data.decode_once import FLUSH_FILES, decode_all
 from mpcs_bench.data.pixels import PixelCache
 
@@ -108,6 +110,37 @@ def test_a_line_torn_by_a_crash_costs_that_file_and_no_other(root, tmp_path):
     assert counts(report) == (1, 11, 0)
     _, report = decode_all(root, paths(root), tmp_path / "cache", workers=1)
     assert counts(report) == (0, 12, 0)
+
+
+def test_what_another_decoder_made_is_decoded_again_and_each_finds_its_own(
+    root, tmp_path, monkeypatch
+):
+    before, _ = decode_all(root, paths(root), tmp_path / "cache", workers=1)
+    now = decode_once.imagecodecs.__version__
+    monkeypatch.setattr(decode_once.imagecodecs, "__version__", "1999.1.1")
+    after, report = decode_all(root, paths(root), tmp_path / "cache", workers=1)
+    assert counts(report) == (12, 0, 0)
+    assert before == after
+    monkeypatch.setattr(decode_once.imagecodecs, "__version__", now)
+    _, report = decode_all(root, paths(root), tmp_path / "cache", workers=1)
+    assert counts(report) == (0, 12, 0)
+
+
+def test_the_log_says_what_decoded_each_image(root, tmp_path):
+    decode_all(root, paths(root), tmp_path / "cache", workers=1)
+    (log,) = (tmp_path / "cache" / "pixels").glob("seen-*.jsonl")
+    said = {json.loads(line)[-1] for line in log.read_text().splitlines() if line}
+    assert said == {decode_once.decoders()}
+    for package in ("imagecodecs", "pillow"):
+        assert version(package) in decode_once.decoders()
+
+
+def test_a_line_that_does_not_say_what_decoded_it_counts_for_nothing(root, tmp_path):
+    decode_all(root, paths(root), tmp_path / "cache", workers=1)
+    (log,) = (tmp_path / "cache" / "pixels").glob("seen-*.jsonl")
+    lines = [json.loads(line)[:-1] for line in log.read_text().splitlines() if line]
+    log.write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+    assert counts(decode_all(root, paths(root), tmp_path / "cache", 1)[1]) == (12, 0, 0)
 
 
 def test_progress_ends_at_the_total(root, tmp_path):

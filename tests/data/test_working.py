@@ -242,6 +242,14 @@ def test_the_file_depends_on_pixels_order_regions_and_size(make_index, pictured)
     assert len(list((cache / "working").iterdir())) == 5
 
 
+def test_another_opencv_makes_a_file_of_its_own(pictured, monkeypatch):
+    index, _, cache = pictured
+    working_frames(index, (17, 13), cache)
+    monkeypatch.setattr(cv2, "__version__", "99.0.0")
+    working_frames(index, (17, 13), cache)
+    assert len(list((cache / "working").iterdir())) == 2
+
+
 def test_layouts_of_patches_that_cover_the_same_share_a_file(make_index, pictured):
     _, noise, cache = pictured
     apart = [(0, (x, y, 20, 15)) for y in (0, 15) for x in (0, 20)]

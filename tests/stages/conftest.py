@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,7 +60,13 @@ FINETUNING: dict[str, Any] = {
     "batch_size": 8,
 }
 AXES: dict[str, Any] = {"fold": 0, "seed": 0, "replicate": 0}
-SHARED: dict[str, Any] = {"precision": "fp32", "threads": 1, "deterministic": True}
+SHARED: dict[str, Any] = {
+    "precision": "fp32",
+    "compile": "off",
+    "threads": 1,
+    "deterministic": True,
+}
+COUNTED: dict[str, Any] = {"epochs": 1, "encoder": "counted", "plugin_files": ("counted.py",)}
 TASK: dict[str, Any] = {
     "train_magnification": 100,
     "test_magnifications": [100],
@@ -178,7 +185,7 @@ def make_job(tissue: Prepared, tmp_path: Path) -> JobMaker:
         folder = tmp_path / workspace
         folder.mkdir(exist_ok=True)
         if not (folder / "cache").exists():
-            (folder / "cache").symlink_to(data.cache)
+            _share(data.cache, folder / "cache")
         given: dict[str, Any] = {
             "key": key,
             "symbolic": f"{kind}/test",
@@ -198,6 +205,13 @@ def make_job(tissue: Prepared, tmp_path: Path) -> JobMaker:
         )
 
     return make
+
+
+def _share(cache: Path, place: Path) -> None:
+    """Make a cache that has what data were prepared to, and encodings of its own."""
+    place.mkdir()
+    for path in cache.iterdir():
+        (place / path.name).symlink_to(path)
 
 
 def _spec(
@@ -260,3 +274,23 @@ def column(table: Any, name: str, /, **where: Any) -> list[Any]:
 def pick() -> Callable[..., list[Any]]:
     """Read a column of a result's table, of the rows that have these values."""
     return column
+
+
+@pytest.fixture
+def passes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], Counter[str]]:
+    """Count how often each image passed each encoder."""
+    file = tmp_path / "passes.txt"
+    file.touch()
+    monkeypatch.setenv("COUNTED", str(file))
+    return lambda: Counter(file.read_text().split("\n")[:-1])
+
+
+@pytest.fixture
+def cell(make_job: Any, passes: Any) -> JobMaker:
+    """Make a linear cell of a workspace, which has encodings of its own."""
+
+    def make(workspace: str = "own", **changes: Any) -> StageJob:
+        job: StageJob = make_job("linear", workspace=workspace, **(COUNTED | changes))
+        return job
+
+    return make

@@ -93,13 +93,13 @@ class NodeFolder:
         return target
 
     def sweep(self) -> None:
-        """Remove copies and checkpoints that nobody asked for in `KEPT_DAYS` days."""
+        """Remove copies, checkpoints and encodings that are `KEPT_DAYS` days old or more."""
         old = time.time() - KEPT_DAYS * 86400
-        for pattern in ("files/*", "workspaces/*/checkpoints/*"):
+        for pattern in ("files/*", "workspaces/*/checkpoints/*", "workspaces/*/cache/encodings/*"):
             for path in self._root.glob(pattern):
                 with suppress(OSError):  # another worker may remove it too
                     if path.stat().st_mtime < old:
-                        shutil.rmtree(path, ignore_errors=True)
+                        shutil.rmtree(path) if path.is_dir() else path.unlink()
 
     def _copy(self, file: JobFile, sha256: str, size: int, target: Path) -> None:
         if size > free_bytes(target):

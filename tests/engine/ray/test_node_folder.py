@@ -188,8 +188,13 @@ def test_what_nobody_asked_for_in_weeks_is_removed(source: Path, tmp_path: Path)
     plugin.write_text("x = 1\n")
     young = folder.copy_of(JobFile(str(plugin)))
     os.utime(old.parent, (0, 0))
+    encoding = tmp_path / "node/workspaces/w/cache/encodings/k.safetensors"
+    encoding.parent.mkdir(parents=True)
+    encoding.write_bytes(b"features")
+    os.utime(encoding, (0, 0))
     folder.sweep()
     assert not old.exists()
+    assert not encoding.exists()
     assert young.exists()
 
 

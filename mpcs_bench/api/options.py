@@ -15,7 +15,8 @@ class Options:
 
     `overlays` are names or paths; `assignments` are `a.b=c`; `only` maps an axis to the values to
     keep; `data_roots` data set names to folders; `plugins` are plugin files; `trust` lets a
-    protocol's own `plugins:` list run. `jobs` None: one per core (CPU), one (GPU).
+    protocol's own `plugins:` list run. `jobs` None: one per core (CPU), as many as are known to
+    fit (GPU).
     """
 
     overlays: tuple[str, ...] = ()

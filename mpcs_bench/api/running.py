@@ -42,14 +42,15 @@ def plan(
     protocols = [load(reference, options) for reference in references]
     files = plugin_files(protocols, options)
     plugins = registry(files)
-    cells = expand(protocols, plugins)
+    device = resolve_device(options.device)
+    cells = expand(protocols, plugins, device)
     chosen = choose(cells, options)
     workspace.create()
     planner = Planner(
         workspace=workspace,
         registry=plugins,
         binder=_binder(plugins, workspace, observer),
-        device=resolve_device(options.device),
+        device=device,
         plugin_files=[str(path) for path in files],
     )
     return planner.plan(protocols, cells, chosen, _variation(options))
@@ -85,7 +86,7 @@ def run(
         outcome = Run(
             planned,
             workspace,
-            _executor(planned, options, execution),
+            _executor(planned, options, execution, workspace),
             observer,
             timeout=execution.timeout,
             checkpoint_seconds=execution.checkpoint_seconds,
@@ -150,17 +151,23 @@ def _silent(what: str, done: int, total: int) -> None:
     """Nobody wants to know."""
 
 
-def _executor(planned: Plan, options: Options, execution: Execution) -> Callable[[int], Executor]:
+def _executor(
+    planned: Plan, options: Options, execution: Execution, workspace: Workspace
+) -> Callable[[int], Executor]:
     """Return what makes an executor for so many stages."""
+    from mpcs_bench.engine.forecasting import planned_jobs
     from mpcs_bench.engine.pool import WorkerPool
-    from mpcs_bench.engine.running import default_jobs
 
     if execution.executor == "ray":
         from mpcs_bench.engine.ray import ray_executor
 
         ray, threads, device = _ray_options(options, execution), planned.threads, planned.device
         return lambda _stages: ray_executor(ray, threads=threads, device=device)
-    jobs = options.jobs or default_jobs(planned.device, planned.cores)
+
+    def plugins() -> Registry:
+        return registry(plugin_files(planned.protocols, options))
+
+    jobs = planned_jobs(planned, workspace, plugins, options.jobs).jobs
     return lambda stages: WorkerPool(min(jobs, stages), planned.threads)
 
 

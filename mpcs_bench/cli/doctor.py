@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 def doctor(
     workspace: cli.WorkspaceFolder = cli.DEFAULT_WORKSPACE, as_json: cli.Json = False
 ) -> None:
-    """Check packages, device, threads, disk, plugins and the workspace."""
+    """Check packages, device, speed, disk, plugins and the workspace, for some seconds.
+
+    What is slower than it should be is a note that says what to set; `--json` has the numbers.
+    """
     from mpcs_bench.engine.health import examine
 
     place: Path = workspace

@@ -16,6 +16,8 @@ def forecast_lines(forecast: Forecast) -> Iterator[str]:
         return
     device = forecast.calibration.device
     yield f"Forecast for {device.name} ({device.kind}): {_hours(forecast)}."
+    if forecast.jobs_why:
+        yield f"{_at_once(forecast)} at once: {forecast.jobs_why}."
     if forecast.memory_bytes is not None:
         most = "up to" if forecast.total is not None else "at least"
         yield (
@@ -57,11 +59,14 @@ def _hours(forecast: Forecast) -> str:
     kinds = ", ".join(
         f"{kind} {duration(hours)}" for kind, hours in forecast.hours.items() if hours is not None
     )
-    at_once = "1 stage" if forecast.jobs == 1 else f"{forecast.jobs} stages"
     return (
         f"{duration(forecast.total)} of the device ({kinds}); {duration(forecast.wall)} with "
-        f"{at_once} at once"
+        f"{_at_once(forecast)} at once"
     )
+
+
+def _at_once(forecast: Forecast) -> str:
+    return "1 stage" if forecast.jobs == 1 else f"{forecast.jobs} stages"
 
 
 def _disk(forecast: Forecast) -> str:

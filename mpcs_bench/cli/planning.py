@@ -32,6 +32,10 @@ def plan(
     plugin: cli.Plugins = None,
     trust: cli.Trust = False,
     device: cli.Device = "auto",
+    jobs: Annotated[
+        int | None,
+        typer.Option("--jobs", "-j", min=1, help="Forecast for so many stages at once."),
+    ] = None,
     calibrate: Annotated[
         bool,
         typer.Option(
@@ -54,6 +58,7 @@ def plan(
         plugins=plugin,
         trust=trust,
         device=device,
+        jobs=jobs,
     )
     planned = _planned(protocols, workspace, options)
     expected = _forecast(planned, workspace, options, calibrate=calibrate)
@@ -148,7 +153,7 @@ def _forecast(planned: Plan, workspace: Path, options: Options, *, calibrate: bo
     files = api.plugin_files(planned.protocols, options)
     plugins, place = api.registry(files), cli.workspace_at(workspace)
     if not calibrate:
-        return forecast_plan(planned, place, plugins)
+        return forecast_plan(planned, place, plugins, jobs=options.jobs)
     with observing() as observer:
         return forecast_plan(
             planned,
@@ -156,6 +161,7 @@ def _forecast(planned: Plan, workspace: Path, options: Options, *, calibrate: bo
             plugins,
             plugin_files=[str(file) for file in files],
             calibrating=observer.preparing,
+            jobs=options.jobs,
         )
 
 

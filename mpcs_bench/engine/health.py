@@ -2,37 +2,35 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any, Literal
+from pathlib import Path
 
+from mpcs_bench.engine.health_finding import HealthFinding, Level
+from mpcs_bench.engine.health_speed import speed_findings
 from mpcs_bench.engine.workspace import Workspace
 from mpcs_bench.errors import BenchError
 
-Level = Literal["ok", "note", "wrong"]
 GIB = 2**30
 
 
-@dataclass(frozen=True, slots=True)
-class HealthFinding:
-    """One thing that was looked at, what was found, and what to do about it."""
-
-    level: Level
-    what: str
-    found: str
-    advice: str = ""
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return plain values."""
-        return asdict(self)
-
-
 def examine(workspace: Workspace) -> list[HealthFinding]:
-    """Look at packages, device, threads, disk, plugins and the workspace."""
-    return [*_packages(), *_device(), *_cores(), *_disk(workspace), *_plugins(), *_store(workspace)]
+    """Look at packages, device, speed, disk, plugins and the workspace; takes some seconds."""
+    place = _place(workspace)
+    return [
+        *_packages(),
+        *_device(),
+        *(speed_findings(place) if place.is_dir() else ()),
+        *_disk(place),
+        *_plugins(),
+        *_store(workspace),
+    ]
+
+
+def _place(workspace: Workspace) -> Path:
+    """Return the folder of the workspace, or the one that it would be made in."""
+    return workspace.root if workspace.root.is_dir() else workspace.root.absolute().parent
 
 
 def _packages() -> Iterator[HealthFinding]:
@@ -57,18 +55,7 @@ def _device() -> Iterator[HealthFinding]:
         yield HealthFinding("ok", f"cuda:{number}", f"{properties.name}, {memory:.0f} GiB")
 
 
-def _cores() -> Iterator[HealthFinding]:
-    cores = os.cpu_count() or 1
-    yield HealthFinding("ok", "cores", f"{cores}: {cores} stages at once on the CPU")
-    threads = os.environ.get("OMP_NUM_THREADS")
-    if threads is not None:
-        yield HealthFinding(
-            "note", "OMP_NUM_THREADS", threads, "Workers set their own: protocols say `threads`."
-        )
-
-
-def _disk(workspace: Workspace) -> Iterator[HealthFinding]:
-    place = workspace.root if workspace.root.is_dir() else workspace.root.absolute().parent
+def _disk(place: Path) -> Iterator[HealthFinding]:
     if not place.is_dir():
         yield HealthFinding("wrong", "workspace", f"{place} is no folder", "Use --workspace.")
         return

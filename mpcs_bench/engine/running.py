@@ -262,10 +262,3 @@ class Run:
             index = SampleIndex.read(self._workspace.cache, fingerprint)
             working_frames(index, size, self._workspace.cache, workers=os.cpu_count() or 1)
             self._observer.preparing("resizing images", number + 1, len(wanted))
-
-
-def default_jobs(device: str, cores: int) -> int:
-    """Return how many stages of so many `cores` run at once; one on a GPU."""
-    if device != "cpu":
-        return 1
-    return max(1, (os.cpu_count() or 1) // cores)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from mpcs_bench.engine.encoding_work import EncodingCounter
 from mpcs_bench.engine.plan import Plan
 from mpcs_bench.engine.stage_counts import StageCounter
 from mpcs_bench.engine.workload import KINDS, Counts, Workload, shapes, workload
@@ -40,6 +41,7 @@ FREE = frozenset(
 def remaining_work(plan: Plan, counter: StageCounter) -> list[StageWork]:
     """Return the work of all stages that run or are blocked, in the order of the plan."""
     parts, alike = SharedParts(), dict[tuple[object, ...], StageWork]()
+    encodings = EncodingCounter(counter)
     works = []
     for stage in plan.stages:
         if stage.status == "done":
@@ -50,8 +52,15 @@ def remaining_work(plan: Plan, counter: StageCounter) -> list[StageWork]:
         point = (spec.kind, counts, *settings)
         if point not in alike:
             alike[point] = _work(spec, counts)
-        works.append(replace(alike[point], spec=spec))
+        work = replace(alike[point], spec=spec)
+        if spec.kind == "linear" and counts is not None and work.workload is not None:
+            work = _sharing(work, encodings.shared(spec, counts, work.workload))
+        works.append(work)
     return works
+
+
+def _sharing(work: StageWork, load: Workload) -> StageWork:
+    return replace(work, workload=load, testing=work.testing if load.evaluated else None)
 
 
 def _work(spec: StageSpec, counts: Counts | None) -> StageWork:

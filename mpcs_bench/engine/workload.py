@@ -19,6 +19,9 @@ EVALUATION_BATCH = 128
 EVALUATION_PIXELS = EVALUATION_BATCH * 224 * 224
 """Most images, and most pixels, of a forward pass in testing; those of `stages.predict`."""
 
+COMPILING = ("compile", "activation_memory_budget")
+"""Settings of how a training step is compiled; a stage that compiles nothing has none of them."""
+
 Size = tuple[int, int]
 
 
@@ -47,7 +50,7 @@ class Workload:
 
     `trained` images go forward and backward in `steps` steps of `batch` images at most;
     `evaluated` images go forward alone, in `passes` passes of `evaluation_batch` at most.
-    `at_most`: the stage may stop early.
+    `at_most`: the stage may stop early. `processes` share each training batch.
     """
 
     trained: int = 0
@@ -57,6 +60,8 @@ class Workload:
     passes: int = 0
     evaluation_batch: int = 0
     at_most: bool = False
+    processes: int = 1
+    epochs: int = 0
 
 
 def workload(spec: StageSpec, counts: Counts) -> Workload | None:
@@ -64,7 +69,7 @@ def workload(spec: StageSpec, counts: Counts) -> Workload | None:
 
     An epoch takes every set, or every training image, once. The test part is predicted once in the
     end, and the part that selects after every epoch too. Pre-training encodes its fold's test part
-    in the end; linear evaluation encodes every image once.
+    in the end; linear evaluation, were it the only stage, encodes its own images once.
     """
     compute = _WORKLOADS.get(spec.kind)
     return compute(spec.spec, counts) if compute else None
@@ -89,14 +94,15 @@ def shapes(spec: StageSpec, counts: Counts) -> tuple[Shape | None, Shape | None]
     transform = Transform.model_validate(values["transform"])
     size = evaluation_size(transform, counts.source)
     testing = Shape("evaluate", size=size, batch=_evaluation_batch(size), **shared)
-    batch, optimizer = int(values["batch_size"]), {"optimizer": values["optimizer"]["name"]}
+    named = (name for name in COMPILING if name in values)
+    steps = {"optimizer": values["optimizer"]["name"]} | {name: values[name] for name in named}
     if spec.kind == "pretrain":
         training = Shape(
             "train-pairs",
             size=transform.input_size,
-            batch=batch * counts.views,
+            batch=_share(values, counts.sets) * counts.views,
             detail={
-                **optimizer,
+                **steps,
                 "head": values["head"],
                 "loss": values["loss"]["plugin"],
                 "views": counts.views,
@@ -108,12 +114,22 @@ def shapes(spec: StageSpec, counts: Counts) -> tuple[Shape | None, Shape | None]
         training = Shape(
             "train-classifier",
             size=transform.input_size,
-            batch=batch,
-            detail=optimizer,
+            batch=_share(values, counts.train),
+            detail=steps,
             **shared,
         )
         return training, testing
     return None, testing
+
+
+def _share(values: dict[str, Any], items: int) -> int:
+    """Return how many items a process takes in a step.
+
+    Of less than a batch there are as many as a power of two: label fractions would otherwise be
+    so many shapes to measure.
+    """
+    there = 1 << max(1, items - 1).bit_length()
+    return -(-min(int(values["batch_size"]), there) // int(values.get("processes", 1)))
 
 
 def _pretrain(values: dict[str, Any], counts: Counts) -> Workload:
@@ -123,6 +139,8 @@ def _pretrain(values: dict[str, Any], counts: Counts) -> Workload:
         trained=counts.sets * counts.views * epochs,
         steps=steps_per_epoch(counts.sets, batch) * epochs,
         batch=batch * counts.views,
+        processes=int(values.get("processes", 1)),
+        epochs=epochs,
     )
 
 
@@ -136,6 +154,7 @@ def _finetune(values: dict[str, Any], counts: Counts) -> Workload:
         steps=steps_per_epoch(counts.train, batch) * epochs,
         batch=batch,
         at_most=looks > 0 and selection.get("patience") is not None,
+        epochs=epochs,
     )
 
 

@@ -23,6 +23,9 @@ from mpcs_bench.records.spec import FORMAT
 ShapeKind = Literal["train-pairs", "train-classifier", "evaluate", "colour"]
 
 FILE = "calibration.json"
+METHOD = 2
+"""How steps are measured: what an earlier way measured is measured anew."""
+
 REMEDY = "Remove it, and run `mpcs-bench plan --calibrate` again."
 
 
@@ -78,7 +81,11 @@ class Measurement:
 
     A step of n images takes `step_seconds + n * image_seconds`; `spread` is the interquartile
     range, over the median, of `repeats` such steps at the larger of `batches` (None: one repeat).
-    It needs `state_bytes` (weights; and gradients and the optimizer's state in training) and
+    The first steps of a process take `first_seconds` more, and each epoch `epoch_seconds`.
+    `at_once` processes took such steps beside each other, while other programs kept `others`
+    cores busy.
+
+    A step needs `state_bytes` (weights; and gradients and the optimizer's state in training) and
     `fixed_bytes + n * image_bytes`: activations, and on the CPU what the process was seen to take
     beside them at the larger of `batches`. `encoder_bytes` and `model_bytes` are what their state
     dicts fill on disk; `setup_seconds` is the time that building them takes.
@@ -95,10 +102,15 @@ class Measurement:
     image_bytes: int
     encoder_bytes: int
     model_bytes: int
+    first_seconds: float = 0.0
+    epoch_seconds: float = 0.0
+    at_once: int = 1
+    others: float = 0.0
 
-    def seconds(self, steps: int, images: int) -> float:
-        """Return the time of `steps` steps that take `images` images in all."""
-        return steps * self.step_seconds + images * self.image_seconds
+    def seconds(self, steps: int, images: int, epochs: int = 0) -> float:
+        """Return the time of `steps` steps that take `images` images in all, in so many epochs."""
+        taken = steps * self.step_seconds + images * self.image_seconds
+        return taken + epochs * self.epoch_seconds
 
     def activation_bytes(self, images: int) -> int:
         """Return what a step of `images` images needs beyond the state."""
@@ -123,23 +135,35 @@ class DeviceFacts:
 class Calibration:
     """What is known of one device; `made` is when (ISO 8601, UTC), None: nothing is known.
 
-    `start_seconds` and `process_bytes` are what a worker takes before it has a model.
+    `start_seconds` and `process_bytes` are what a worker takes before it has a model, and
+    `stage_seconds` what a stage takes beside building and steps, with `disk_seconds` of waiting.
+    A shape is measured for a number of stages at once.
     """
 
     device: DeviceFacts
     made: str | None = None
     start_seconds: float = 0.0
     process_bytes: int = 0
-    measured: Mapping[str, tuple[Shape, Measurement]] = field(default_factory=dict)
+    stage_seconds: float = 0.0
+    disk_seconds: float = 0.0
+    measured: Mapping[tuple[str, int], tuple[Shape, Measurement]] = field(default_factory=dict)
 
-    def of(self, shape: Shape) -> Measurement | None:
-        """Return what was measured of `shape`."""
-        found = self.measured.get(shape.key)
+    def of(self, shape: Shape, at_once: int = 1) -> Measurement | None:
+        """Return what was measured of `shape` with so many at once."""
+        found = self.measured.get((shape.key, at_once))
         return found[1] if found else None
+
+    def near(self, shape: Shape, at_once: int) -> Measurement | None:
+        """Return what was measured of `shape` with so many at once, or else nearest to that."""
+        if found := self.of(shape, at_once):
+            return found
+        known = [m for (key, _), (_, m) in self.measured.items() if key == shape.key]
+        return min(known, key=lambda m: abs(m.at_once - at_once), default=None)
 
     def adding(self, shape: Shape, measurement: Measurement) -> Calibration:
         """Return a calibration that knows `shape` too."""
-        measured = {**self.measured, shape.key: (shape, measurement)}
+        point = shape.key, measurement.at_once
+        measured = {**self.measured, point: (shape, measurement)}
         return replace(self, measured=measured, made=now())
 
 
@@ -158,7 +182,7 @@ def write_calibration(path: Path, calibration: Calibration) -> None:
     """Write atomically; what the file knows of other devices stays. Raises StoreError."""
     others = [known for known in _read(path) if not known.device.same_as(calibration.device)]
     devices = [_stored(known) for known in (*others, calibration)]
-    text = to_json({"format": FORMAT, "devices": devices}, "The calibration")
+    text = to_json({"format": FORMAT, "method": METHOD, "devices": devices}, "The calibration")
     atomic_write_text(path, text)
 
 
@@ -205,6 +229,8 @@ def _stored(calibration: Calibration) -> dict[str, Any]:
         "made": calibration.made,
         "start_seconds": calibration.start_seconds,
         "process_bytes": calibration.process_bytes,
+        "stage_seconds": calibration.stage_seconds,
+        "disk_seconds": calibration.disk_seconds,
         "shapes": [
             {"shape": shape.as_json(), "measurement": asdict(measurement)}
             for shape, measurement in calibration.measured.values()
@@ -216,7 +242,9 @@ def _read(path: Path) -> list[Calibration]:
     if not path.is_file():
         return []
     try:
-        return [_restored(stored) for stored in read_json(path, REMEDY)["devices"]]
+        kept = read_json(path, REMEDY)
+        devices = kept["devices"]
+        return [_restored(known) for known in devices] if kept.get("method") == METHOD else []
     except (KeyError, TypeError, AttributeError) as error:
         raise StoreError(f"The calibration is damaged: {path}", hint=REMEDY) from error
 
@@ -226,11 +254,9 @@ def _restored(stored: Mapping[str, Any]) -> Calibration:
     for item in stored["shapes"]:
         shape = Shape(**item["shape"] | {"size": tuple(item["shape"]["size"])})
         numbers = item["measurement"]
-        measured[shape.key] = (
-            shape,
-            Measurement(**numbers | {"batches": tuple(numbers["batches"])}),
-        )
-    names = ("made", "start_seconds", "process_bytes")
+        found = Measurement(**numbers | {"batches": tuple(numbers["batches"])})
+        measured[shape.key, found.at_once] = (shape, found)
+    names = ("made", "start_seconds", "process_bytes", "stage_seconds", "disk_seconds")
     return Calibration(
         DeviceFacts(**stored["device"]),
         measured=measured,

@@ -1,14 +1,14 @@
-"""Measuring a shape: real steps of the real network on noise, a few of them, at two batch sizes.
+"""Measuring a shape: real steps of the real network on noise, a few of them.
 
 A step is that of the stage: views are rendered, passed forward and backward, and the optimizer
-moves. What is timed at small batches is carried to the protocol's by a straight line.
+moves.
 """
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import cv2
 import numpy as np
@@ -17,27 +17,23 @@ import torch
 from torch import nn
 
 from mpcs_bench.data.augmentation import draw_views, evaluation_views
-from mpcs_bench.data.counter import sample_codes
+from mpcs_bench.data.counter import permutation, sample_codes
 from mpcs_bench.data.frames import Frames
 from mpcs_bench.protocol.schema import Head, Optimizer
 from mpcs_bench.protocol.transform import Transform
 from mpcs_bench.registry.encoder import Encoder
 from mpcs_bench.registry.loss import Loss
-from mpcs_bench.stages.calibration import Measurement, Subject
-from mpcs_bench.stages.calibration_memory import (
-    ActivationCounter,
-    PeakMemory,
-    state_dict_bytes,
-    training_bytes,
-)
-from mpcs_bench.stages.calibration_timing import time_steps
+from mpcs_bench.stages.calibration import Subject
+from mpcs_bench.stages.compiling import Network, network
 from mpcs_bench.stages.determinism import fix
 from mpcs_bench.stages.images import WorkingImages
 from mpcs_bench.stages.inputs import registry
-from mpcs_bench.stages.models import Classifier, projection_head
-from mpcs_bench.stages.optimization import autocast, build_optimizer
+from mpcs_bench.stages.job import StageJob
+from mpcs_bench.stages.models import Classifier, Projection, projection_head
+from mpcs_bench.stages.optimization import autocast, backward, build_optimizer
 
 IntArray = npt.NDArray[np.int64]
+M = TypeVar("M", bound=nn.Module)
 
 FRAMES = 16
 """Images of noise that the views are cut from."""
@@ -45,7 +41,10 @@ FRAMES = 16
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """A step that can be taken at any batch of `least` images or more that `unit` divides."""
+    """A step that can be taken at any batch of `least` images or more that `unit` divides.
+
+    `epoch` is what begins an epoch of `batch` images, None where there are no epochs.
+    """
 
     step: Callable[[int], None]
     least: int
@@ -53,49 +52,7 @@ class Probe:
     model: nn.Module | None = None
     encoder: nn.Module | None = None
     optimizer: torch.optim.Optimizer | None = None
-
-
-def measure(subject: Subject, device: str, budget: float) -> Measurement:
-    """Measure one shape on `device`, refining for about `budget` seconds.
-
-    Raises what building the plugins, or a step of theirs, raises: a shape that cannot be measured
-    cannot be run either.
-    """
-    shape, place = subject.shape, torch.device(device)
-    clock = _clock(place, shape.threads)
-    peak = PeakMemory()
-    started = clock()
-    probe = build_probe(subject, device)
-    setup = clock() - started
-    counter = ActivationCounter(place, probe.model, trains=probe.optimizer is not None)
-    timing = time_steps(
-        probe.step,
-        least=probe.least,
-        most=shape.batch,
-        unit=probe.unit,
-        budget=budget,
-        clock=clock,
-        counting=counter.counting,
-    )
-    fixed_bytes, image_bytes = counter.line()
-    state_bytes = training_bytes(probe.model, probe.optimizer)
-    largest = timing.batches[1]
-    if place.type == "cpu":
-        beside = peak.grown() - state_bytes - fixed_bytes - largest * image_bytes
-        image_bytes += max(0, beside) // largest
-    return Measurement(
-        step_seconds=timing.step_seconds,
-        image_seconds=timing.image_seconds,
-        spread=timing.spread,
-        repeats=timing.repeats,
-        batches=timing.batches,
-        setup_seconds=setup,
-        state_bytes=state_bytes,
-        fixed_bytes=fixed_bytes,
-        image_bytes=image_bytes,
-        encoder_bytes=state_dict_bytes(probe.encoder),
-        model_bytes=state_dict_bytes(probe.model),
-    )
+    epoch: Callable[[], None] | None = None
 
 
 def build_probe(subject: Subject, device: str) -> Probe:
@@ -125,7 +82,10 @@ def _pairs(subject: Subject, device: torch.device) -> Probe:
     reference = spec["loss"]
     resolved = plugins.resolve("loss", reference["plugin"], reference["params"])
     loss = plugins.create(resolved, Loss).build(widths[-1])
-    model = nn.ModuleDict({"encoder": encoder, "head": head, "loss": loss})
+    built = Projection(encoder, head).to(device).to(memory_format=torch.channels_last)
+    running = _network(built, subject, device, widths=list(widths))
+    parts = {"encoder": running.module.encoder, "head": running.module.head}
+    model = nn.ModuleDict(parts | {"loss": loss})
     model.to(device).to(memory_format=torch.channels_last).train()
     optimizer = build_optimizer(model, Optimizer.model_validate(spec["optimizer"]))
     render = _renderer(subject, plugin, device)
@@ -133,37 +93,42 @@ def _pairs(subject: Subject, device: torch.device) -> Probe:
     def step(images: int) -> None:
         sets = images // views
         batch = torch.cat([render(sets, view) for view in range(views)])
-        with autocast(device, subject.shape.precision):
-            z = head(encoder(batch))
-        value = loss(z.float().reshape(views, sets, -1))
         optimizer.zero_grad(set_to_none=True)
-        value.backward()
+        with autocast(device, subject.shape.precision):
+            z = running(batch)
+        backward(loss(z.float().reshape(views, sets, -1)), subject.shape.precision)
         optimizer.step()
 
-    # A contrastive batch needs two sets.
-    return Probe(step, 2 * views, views, model, encoder, optimizer)
+    least = 2 * views  # a contrastive batch needs two sets
+    if running.compiled is not None:
+        least = subject.shape.batch
+    begin = _beginner(subject, model)
+    return Probe(step, least, views, model, running.module.encoder, optimizer, begin)
 
 
 def _classifier(subject: Subject, device: torch.device) -> Probe:
     """Return the step of fine-tuning."""
     spec, plugin = subject.spec, _encoder_plugin(subject)
-    model = Classifier(plugin.build(), subject.classes, float(spec["dropout"]))
-    model.to(device).to(memory_format=torch.channels_last).train()
+    built = Classifier(plugin.build(), subject.classes, float(spec["dropout"]))
+    built.to(device).to(memory_format=torch.channels_last)
+    running = _network(built, subject, device, classes=subject.classes)
+    model = running.module.train()
     optimizer = build_optimizer(model, Optimizer.model_validate(spec["optimizer"]))
     render = _renderer(subject, plugin, device)
     loss = nn.CrossEntropyLoss().to(device)
 
     def step(images: int) -> None:
         batch = render(images, 0)
-        with autocast(device, subject.shape.precision):
-            logits = model(batch)
-        target = torch.arange(images, device=device) % subject.classes
-        value = loss(logits.float(), target)
         optimizer.zero_grad(set_to_none=True)
-        value.backward()
+        with autocast(device, subject.shape.precision):
+            logits = running(batch)
+        target = torch.arange(images, device=device) % subject.classes
+        backward(loss(logits.float(), target), subject.shape.precision)
         optimizer.step()
 
-    return Probe(step, 2, 1, model, model.encoder, optimizer)  # batch norm needs two images
+    # Batch norm needs two images.
+    least = 2 if running.compiled is None else subject.shape.batch
+    return Probe(step, least, 1, model, model.encoder, optimizer, _beginner(subject, model))
 
 
 def _evaluation(subject: Subject, device: torch.device) -> Probe:
@@ -214,6 +179,44 @@ def _renderer(
     return lambda count, view: images.views(_rows(count), draws[view].of(np.arange(count)))
 
 
+def _network(module: M, subject: Subject, device: torch.device, **built: Any) -> Network[M]:
+    """Return how `module` runs in training: compiled, for whole batches, where the shape says so.
+
+    Raises StageError where this machine lacks what compiling needs.
+    """
+    shape = subject.shape
+    spec = subject.spec | {"compile": shape.detail.get("compile", "off")}
+    job = StageJob(
+        key=shape.key,
+        kind="pretrain" if shape.kind == "train-pairs" else "finetune",
+        symbolic=str(shape),
+        spec=spec,
+        fingerprint="",
+        split_hash="",
+        image_size=None,
+        group_column="",
+        workspace="",
+        device=str(device),
+    )
+    return network(module, job, shape.batch, **built)
+
+
+def _beginner(subject: Subject, model: nn.Module) -> Callable[[], None]:
+    """Return what begins an epoch of as many images as a batch has: order and views are drawn."""
+    transform = Transform.model_validate(subject.spec["transform"])
+    views = int(subject.shape.detail.get("views", 1))
+    codes = sample_codes([str(number) for number in range(max(1, subject.shape.batch // views))])
+
+    def begin() -> None:
+        model.train()
+        torch.manual_seed(0)
+        permutation(0, 0, codes, "order")
+        for view in range(views):
+            draw_views(transform, seed=0, epoch=0, samples=codes, view=view, source=subject.source)
+
+    return begin
+
+
 def _noise(subject: Subject) -> Frames:
     width, height = subject.source
     pixels = np.random.default_rng(0).integers(0, 256, 3 * FRAMES * width * height, dtype=np.uint8)
@@ -223,18 +226,3 @@ def _noise(subject: Subject) -> Frames:
 
 def _rows(count: int) -> IntArray:
     return np.arange(count, dtype=np.int64) % FRAMES
-
-
-def _clock(device: torch.device, threads: int) -> Callable[[], float]:
-    """Return the clock that says what a step takes of the device.
-
-    With one thread on the CPU that is processor time: what else the machine does now is not in it.
-    """
-    if device.type == "cpu":
-        return time.process_time if threads == 1 else time.perf_counter
-
-    def finished() -> float:
-        torch.cuda.synchronize(device)
-        return time.perf_counter()
-
-    return finished

@@ -15,6 +15,7 @@ from mpcs_bench.engine.cache_sizes import frame_bytes, original_bytes
 from mpcs_bench.engine.forecast import NEVER_MEASURED, NO_COUNTS, Forecast, forecast
 from mpcs_bench.engine.forecasting import forecast_plan
 from mpcs_bench.engine.plan import Plan
+from mpcs_bench.engine.stage_costs import makespan
 from mpcs_bench.engine.stage_counts import StageCounter
 from mpcs_bench.engine.stage_work import StageWork, remaining_work
 from mpcs_bench.engine.workspace import Workspace
@@ -63,13 +64,13 @@ def look(workspace: Workspace) -> Callable[..., tuple[list[StageWork], Callable[
     return at
 
 
-def measured(works: Sequence[StageWork], **kinds: Measurement) -> Calibration:
+def measured(works: Sequence[StageWork], at_once: int = 1, **kinds: Measurement) -> Calibration:
     """Return a calibration in which every shape costs STEP, or what its kind is given here."""
     calibration = Calibration(DEVICE, start_seconds=3.0, process_bytes=5000)
     for work in works:
         for shape in work.shapes():
             cost = kinds.get(shape.kind.replace("-", "_"), STEP)
-            calibration = calibration.adding(shape, cost)
+            calibration = calibration.adding(shape, replace(cost, at_once=at_once))
     return calibration
 
 
@@ -89,7 +90,8 @@ def test_hours_are_steps_and_images_at_their_cost(
         assert expected.hours[kind] == pytest.approx(hours)
     assert expected.total == pytest.approx(sum(expected.hours.values()))
     assert expected.at_least == pytest.approx(expected.total)
-    assert expected.wall == pytest.approx(expected.total / 2 + 3.0 / 3600)
+    longest = max(seconds(work) for work in works) / 3600
+    assert expected.total / 2 <= expected.wall - 3.0 / 3600 <= expected.total / 2 + longest
     assert expected.spread == 0.1
     assert not expected.unknown
 
@@ -106,6 +108,80 @@ def test_wall_time_is_never_less_than_the_longest_chain(
     assert many.wall == pytest.approx((sum(longest.values()) + 3.0) / 3600)
 
 
+def test_what_a_worker_and_a_stage_take_besides_is_counted(
+    plan_of: PlanOf, tiny_protocol: Write, look: Any
+) -> None:
+    works, make = look(plan_of(tiny_protocol()))
+    plain = make(measured(works), jobs=1)
+    cost = replace(STEP, first_seconds=7.0, epoch_seconds=2.0)
+    rich = make(
+        replace(measured(works, train_classifier=cost), stage_seconds=0.5, disk_seconds=0.25)
+    )
+    trained = [work for work in works if work.spec.kind == "finetune"]
+    epochs = sum(work.workload.epochs for work in trained)
+    more = 0.5 * len(works) + 2.0 * epochs + 7.0
+    assert (rich.total - plain.total) * 3600 == pytest.approx(more)
+    assert (rich.wall - plain.wall) * 3600 == pytest.approx(more + 0.25 * len(works))
+
+
+def test_it_warns_of_steps_that_were_measured_in_other_company(
+    plan_of: PlanOf, tiny_protocol: Write, look: Any
+) -> None:
+    works, make = look(plan_of(tiny_protocol()))
+    assert make(measured(works, 2), jobs=2).warnings == ()
+    (warning,) = make(measured(works, 1), jobs=2).warnings
+    assert "--calibrate" in warning
+    (busy,) = make(measured(works, evaluate=replace(STEP, others=1.5))).warnings
+    assert "1.5 cores" in busy
+
+
+def test_processes_that_share_a_batch_take_its_parts(
+    plan_of: PlanOf, tiny_protocol: Write, look: Any
+) -> None:
+    shared = (
+        "  epochs: 2\n  batch_size: 4\nfinetuning:",
+        "  epochs: 2\n  batch_size: 4\n  processes: 2\nfinetuning:",
+    )
+    works, make = look(plan_of(tiny_protocol(shared)))
+    pretrained = next(work for work in works if work.spec.kind == "pretrain")
+    load = pretrained.workload
+    assert pretrained.training.batch == 4, "two pairs of a batch of four"
+    expected = make(measured(works))
+    each = 10.0 * (load.steps + load.passes) + load.trained / 2 + load.evaluated + 5.0 + 3.0
+    assert expected.hours["pretrain"] * 3600 == pytest.approx(2 * 2 * each), "two stages, two each"
+    assert any("2 processes" in warning for warning in expected.warnings)
+
+
+def test_linear_evaluation_encodes_once_for_all_that_share(
+    plan_of: PlanOf, tiny_protocol: Write, look: Any
+) -> None:
+    linear = ("weights: none", "weights: none\nadaptation: linear")
+    fractions = ("  fold: [0, 1]", "  fold: [0, 1]\n  label_fraction: [0.5, 1.0]")
+    works, _ = look(plan_of(tiny_protocol(linear, fractions)))
+    encoded: dict[object, int] = {}
+    for work in works:
+        if work.spec.kind == "linear":
+            upstream = work.spec.upstream and work.spec.upstream.symbol
+            point = (upstream, work.spec.spec["fold"])
+            encoded[point] = encoded.get(point, 0) + work.workload.evaluated
+    # Of each encoder: the label part and the test part of its fold, at two magnifications.
+    assert set(encoded.values()) == {2 * (8 + 8)}
+    assert len(encoded) == 4, "two arms, two folds"
+
+
+@pytest.mark.parametrize(("jobs", "ends"), [(1, 12.0), (2, 8.0), (3, 8.0)])
+def test_stages_are_taken_as_they_become_ready(
+    plan_of: PlanOf, tiny_protocol: Write, look: Any, jobs: int, ends: float
+) -> None:
+    works, _ = look(plan_of(tiny_protocol()))
+    first = next(work for work in works if work.spec.kind == "pretrain")
+    after = [w for w in works if w.spec.upstream and w.spec.upstream.symbol == first.spec.symbol]
+    alone = [w for w in works if w.spec.kind == "finetune" and w.spec.upstream is None]
+    chosen = [first, *after[:1], *alone[:2]]
+    seconds = dict(zip((work.spec.symbol for work in chosen), (5.0, 3.0, 2.0, 2.0), strict=True))
+    assert makespan(chosen, seconds, jobs) == ends
+
+
 def test_what_was_never_measured_is_unknown_and_not_nothing(
     plan_of: PlanOf, tiny_protocol: Write, look: Any
 ) -> None:
@@ -118,8 +194,8 @@ def test_what_was_never_measured_is_unknown_and_not_nothing(
     assert len(nothing.unknown) == 4, "one line a shape"
 
     whole = measured(works)
-    pairs = next(key for key, (shape, _) in whole.measured.items() if shape.kind == "train-pairs")
-    rest = {key: value for key, value in whole.measured.items() if key != pairs}
+    pairs = next(s.key for s, _ in whole.measured.values() if s.kind == "train-pairs")
+    rest = {point: value for point, value in whole.measured.items() if point[0] != pairs}
     some = make(replace(whole, measured=rest), failures={pairs: "it burnt"})
     assert some.total is None
     assert some.hours["pretrain"] is None
@@ -193,7 +269,7 @@ def test_it_warns_of_what_memory_does_not_hold(
 ) -> None:
     works, make = look(plan_of(tiny_protocol()))
     cost = replace(STEP, image_bytes=image_bytes)
-    calibration = measured(works, train_pairs=cost, train_classifier=cost, evaluate=cost)
+    calibration = measured(works, jobs, train_pairs=cost, train_classifier=cost, evaluate=cost)
     warnings = make(calibration, jobs=jobs).warnings
     assert len(warnings) == (warned is not None)
     assert warned is None or warned in warnings[0]

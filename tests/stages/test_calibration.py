@@ -28,8 +28,8 @@ from mpcs_bench.stages.calibration import (
     read_calibration,
     write_calibration,
 )
+from mpcs_bench.stages.calibration_measuring import measure
 from mpcs_bench.stages.calibration_memory import ActivationCounter, state_dict_bytes, training_bytes
-from mpcs_bench.stages.calibration_steps import measure
 from mpcs_bench.stages.calibration_timing import Timing, straight, time_steps
 
 DEVICE = DeviceFacts("cpu", "A processor", "2.11", 8_000_000_000)
@@ -79,22 +79,38 @@ def measurement(**changes: Any) -> Measurement:
 
 @dataclass
 class Machine:
-    """A clock that only steps move on: a + b n seconds for n images, `first` times as much once."""
+    """A clock that only steps move on: a + b n seconds for n images, `first` times as much once.
+
+    From `bulk` images on an image costs `cheaper` times as much.
+    """
 
     fixed: float
     per_image: float
     first: float = 1.0
+    bulk: int = 1_000_000
+    cheaper: float = 1.0
     now: float = 0.0
 
     def __post_init__(self) -> None:
         self.steps: list[int] = []
 
+    def cost(self, images: int) -> float:
+        return self.fixed + self.per_image * images * (self.cheaper if images >= self.bulk else 1)
+
     def step(self, images: int) -> None:
         slow = self.first if images not in self.steps else 1.0
         self.steps.append(images)
-        self.now += slow * (self.fixed + self.per_image * images)
+        self.now += slow * self.cost(images)
 
-    def time(self, *, least: int = 2, most: int = 64, unit: int = 1, budget: float) -> Timing:
+    def time(
+        self,
+        *,
+        least: int = 2,
+        most: int = 64,
+        unit: int = 1,
+        budget: float,
+        room: int | None = None,
+    ) -> Timing:
         return time_steps(
             self.step,
             least=least,
@@ -103,12 +119,13 @@ class Machine:
             budget=budget,
             clock=lambda: self.now,
             counting=lambda _images: nullcontext(),
+            room=None if room is None else lambda: room,
         )
 
 
 @given(
-    fixed=st.floats(0.001, 1),
-    per_image=st.floats(0.001, 1),
+    fixed=st.floats(0.001, 0.1),
+    per_image=st.floats(0.001, 0.02),
     least=st.integers(1, 6),
     unit=st.integers(1, 3),
     most=st.integers(1, 300),
@@ -118,32 +135,58 @@ def test_the_line_is_found_within_the_batch(
 ) -> None:
     machine = Machine(fixed, per_image, first=2.0)
     least *= unit
-    timing = machine.time(least=least, most=most, unit=unit, budget=100)
+    timing = machine.time(least=least, most=most, unit=unit, budget=1000)
     assert set(machine.steps) <= {least, *timing.batches} or most < least
     assert max(machine.steps) <= max(most, 1)
     small, large = timing.batches
     for images in (small, large):
         taken = timing.step_seconds + images * timing.image_seconds
         assert taken == pytest.approx(fixed + images * per_image)
+    assert timing.first_seconds > 0
     if small < large:
-        assert large % unit == 0
+        assert large > most - unit
         assert timing.image_seconds == pytest.approx(per_image)
+
+
+@given(
+    per_image=st.floats(0.05, 1.0),
+    cheaper=st.floats(0.6, 1.0),
+    first=st.floats(1.0, 1.2),
+    most=st.sampled_from([32, 64, 128]),
+)
+def test_a_batch_that_cannot_be_waited_for_is_near_to_a_fraction_of_it(
+    per_image: float, cheaper: float, first: float, most: int
+) -> None:
+    machine = Machine(0.02, per_image, first, 16, cheaper)
+    timing = machine.time(most=most, budget=10)
+    assert max(machine.steps) <= most
+    assert machine.now < 1.2 * 22 / 0.7, "two budgets, and what one step takes beyond"
+    said = timing.step_seconds + most * timing.image_seconds
+    assert machine.cost(most) / 1.3 < said < machine.cost(most) * 1.3
 
 
 def test_a_budget_that_warming_up_eats_gives_one_sample() -> None:
     machine = Machine(0.0, 2.0)
     timing = machine.time(budget=10)
-    assert machine.steps == [2, 4]
+    assert machine.steps == [2, 8]
     assert (timing.repeats, timing.spread) == (1, None)
     assert timing.image_seconds == pytest.approx(2.0)
 
 
-def test_a_larger_budget_allows_a_larger_batch_and_more_repeats() -> None:
-    short, long = Machine(0.1, 0.1), Machine(0.1, 0.1)
-    little, much = short.time(budget=3), long.time(budget=60)
-    assert much.batches > little.batches
+def test_no_batch_is_tried_that_memory_may_not_hold() -> None:
+    machine = Machine(0.0, 0.01)
+    timing = machine.time(budget=10, room=20)
+    assert max(machine.steps) <= 20
+    assert timing.image_seconds == pytest.approx(0.01)
+
+
+def test_a_larger_budget_allows_more_repeats() -> None:
+    short, long = Machine(0.1, 0.05), Machine(0.1, 0.05)
+    little, much = short.time(budget=5), long.time(budget=60)
+    assert much.batches == (32, 64)
+    assert little.batches[1] == 64
     assert much.repeats > little.repeats
-    assert short.now < 2 * 3
+    assert short.now < 2.2 * 5 + short.cost(64)
 
 
 @given(
@@ -216,6 +259,22 @@ def test_what_was_measured_is_read_again(tmp_path: Path) -> None:
     assert again == made
     assert again.of(known) == measurement()
     assert again.of(unknown) is None, "another batch size is another shape"
+
+
+def test_what_was_measured_alone_is_not_what_two_at_once_take(tmp_path: Path) -> None:
+    path, shape = tmp_path / "calibration.json", subject("evaluate").shape
+    alone, paired = measurement(), measurement(at_once=2, image_seconds=0.5)
+    write_calibration(path, Calibration(DEVICE).adding(shape, alone).adding(shape, paired))
+    again = read_calibration(path, DEVICE)
+    assert (again.of(shape), again.of(shape, 2), again.of(shape, 3)) == (alone, paired, None)
+    assert again.near(shape, 3) == paired
+    assert again.near(subject("colour").shape, 1) is None
+
+
+def test_what_an_earlier_way_measured_is_measured_anew(tmp_path: Path) -> None:
+    path = tmp_path / "calibration.json"
+    path.write_text(json.dumps({"format": 1, "devices": [{"device": {}, "shapes": []}]}))
+    assert read_calibration(path, DEVICE) == Calibration(DEVICE)
 
 
 @pytest.mark.parametrize(

@@ -76,8 +76,14 @@ def registry(files: Sequence[Path] = ()) -> Registry:
     return Registry.discover(files)
 
 
-def expand(protocols: Sequence[LoadedProtocol], plugins: Registry) -> list[Cell]:
-    """Return all cells of the protocols; raises ProtocolError."""
+def expand(
+    protocols: Sequence[LoadedProtocol], plugins: Registry, device: str | None = None
+) -> list[Cell]:
+    """Return all cells of the protocols; raises ProtocolError.
+
+    `device` (cpu, cuda or cuda:N) decides what they leave to it (`precision: auto`); None: that
+    stays open.
+    """
     from mpcs_bench.engine.catalogue import RegistryCatalogue
     from mpcs_bench.protocol.expand import expand as expand_protocol
 
@@ -85,7 +91,7 @@ def expand(protocols: Sequence[LoadedProtocol], plugins: Registry) -> list[Cell]
     for name in names:
         if names.count(name) > 1:
             raise BenchError(f"Two of the protocols are called '{name}'.", hint="Rename one.")
-    catalogue = RegistryCatalogue(plugins)
+    catalogue = RegistryCatalogue(plugins, device)
     return [cell for loaded in protocols for cell in expand_protocol(loaded, catalogue)]
 
 

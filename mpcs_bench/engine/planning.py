@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from mpcs_bench.engine.binding import Binder, Blocked, BoundData
+from mpcs_bench.engine.binding import Binder, Blocked, BoundData, BoundWeights
 from mpcs_bench.engine.inspection import Inspector
 from mpcs_bench.engine.past import Past
 from mpcs_bench.engine.plan import Plan, PlanCell, PlannedStage
@@ -19,6 +19,11 @@ from mpcs_bench.registry.registry import Registry
 from mpcs_bench.stages.job import STAGE_VERSIONS, StageJob
 
 WEIGHTS = "weights.safetensors"
+
+NO_TF32 = (
+    "TF32 is arithmetic of NVIDIA GPUs (compute capability 8 and above), and this plan has none. "
+    "Use --device cuda, or --set precision=fp32 or precision=auto."
+)
 
 
 class Planner:
@@ -78,6 +83,8 @@ class Planner:
 
     def _said_of(self, cell: Cell) -> PlanCell:
         """Return a cell; an error in its data says whose they are."""
+        for sentence in cell.chosen:
+            self._inspector.say(cell.stage.data.name, f"{sentence} ({self._device_kind}).")
         try:
             return self._cell(cell)
         except DataError as error:
@@ -153,10 +160,9 @@ class Planner:
             return PlannedStage(spec, "blocked", f"{bound.reason} {bound.hint}")
         # A split that leaks is said before a weight file that is missing.
         self._inspector.inspect(spec, bound)
-        if upstream is not None and upstream.status == "blocked":
-            return PlannedStage(spec, "blocked", upstream.reason)
-        if isinstance(weights, Blocked):
-            return PlannedStage(spec, "blocked", f"{weights.reason} {weights.hint}")
+        lacking = self._lacking(spec, upstream, weights)
+        if lacking is not None or isinstance(weights, Blocked):
+            return PlannedStage(spec, "blocked", lacking or "")
         hashed = {
             "kind": spec.kind,
             "stage_version": STAGE_VERSIONS[spec.kind],
@@ -195,6 +201,18 @@ class Planner:
             return PlannedStage(spec, "run", f"its result is damaged: {damage}", key, job)
         self._say_if_weights_are_gone(spec, key)
         return PlannedStage(spec, "done", "done", key, job)
+
+    def _lacking(
+        self, spec: StageSpec, upstream: PlannedStage | None, weights: BoundWeights | Blocked
+    ) -> str | None:
+        """Return what a stage needs beside its data and this machine has not."""
+        if upstream is not None and upstream.status == "blocked":
+            return upstream.reason
+        if isinstance(weights, Blocked):
+            return f"{weights.reason} {weights.hint}"
+        if spec.spec.get("precision") == "tf32" and self._device_kind != "cuda":
+            return NO_TF32
+        return None
 
     def _hashed_data(self, need: DataNeed, bound: BoundData, fold: int) -> Written:
         """Return what of a stage's data enters its key."""

@@ -149,6 +149,8 @@ class Cell:
     stage: StageSpec
     decisions: Mapping[str, str] = field(default_factory=dict)
     """Entries of the ledger that its numbers rest on, and how each was decided."""
+    chosen: tuple[str, ...] = ()
+    """Sentences on what the protocol left to the device of the plan, and what that chose."""
 
     @property
     def symbolic(self) -> str:

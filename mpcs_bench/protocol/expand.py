@@ -26,6 +26,9 @@ __all__ = ["ALIASES", "MAX_CELLS", "Catalogue", "expand"]
 
 MAX_CELLS = 1_000_000
 
+AUTO = "auto"
+"""The precision that a protocol leaves to the plan."""
+
 
 class Catalogue(Interface):
     """What expansion must be told about plugins."""
@@ -41,6 +44,9 @@ class Catalogue(Interface):
 
     def full_name(self, kind: str, reference: str) -> str:
         """Return the one full name of a plugin; raises PluginError where there is none."""
+
+    def precision(self, reference: str, params: dict[str, Any]) -> str | None:
+        """Return what `precision: auto` is for an encoder; None where no device is known."""
 
 
 def expand(loaded: LoadedProtocol, catalogue: Catalogue) -> list[Cell]:
@@ -65,8 +71,9 @@ def expand(loaded: LoadedProtocol, catalogue: Catalogue) -> list[Cell]:
         seen: dict[str, Cell] = {}
         for point, unsettled in heavy_points(loaded, matrix, base):
             document = settled(unsettled, canonical)
-            settings = validate(CellSettings, document)
+            written = validate(CellSettings, document)
             placed = _Placed(document, catalogue)
+            settings = placed.concrete(written)
             extras = _extras({**experiment.set, **point}, loaded.path.parent.resolve())
             own_seeds = "split_seed" not in matrix.light
             builder = CellBuilder(
@@ -74,9 +81,10 @@ def expand(loaded: LoadedProtocol, catalogue: Catalogue) -> list[Cell]:
                 placed,
                 extras,
                 own_split_seeds=own_seeds,
+                chosen=_chosen(written, settings),
                 decisions=loaded.ledger.standing(
-                    settings.decisions,
-                    settings.model_dump(mode="json"),
+                    written.decisions,
+                    written.model_dump(mode="json"),
                     axis_names(document.values),
                     canonical,
                 ),
@@ -102,6 +110,13 @@ def expand(loaded: LoadedProtocol, catalogue: Catalogue) -> list[Cell]:
                 if len(cells) > MAX_CELLS:
                     raise loaded.error(f"more than {MAX_CELLS:,} cells", ["matrix"])
     return cells
+
+
+def _chosen(written: CellSettings, settings: CellSettings) -> tuple[str, ...]:
+    """Say what was left to the plan's device, and what it came to."""
+    if settings.precision != written.precision:
+        return (f"precision: auto is {settings.precision} for {settings.encoder.plugin} here",)
+    return ()
 
 
 def _experiment(
@@ -246,6 +261,15 @@ class _Placed:
 
     def magnifications(self, reference: str) -> tuple[int, ...]:
         return self._catalogue.magnifications(reference)
+
+    def concrete(self, settings: CellSettings) -> CellSettings:
+        """Return the settings with what a protocol leaves to the plan's device decided."""
+        if settings.precision != AUTO:
+            return settings
+        self.identity("encoder", settings.encoder, ["encoder"])  # its faults have a line
+        encoder = settings.encoder
+        precision = self._catalogue.precision(encoder.plugin, dict(encoder.params))
+        return settings.model_copy(update={"precision": precision or AUTO})
 
     def error(
         self, message: str, path: Sequence[str | int], hint: str | None = None

@@ -172,6 +172,12 @@ class Pretraining(Settings):
     processes: int = setting(
         "condition", 1, ge=1, description="that share each batch; on GPUs, one GPU each"
     )
+    activation_memory_budget: Fraction = setting(
+        "condition",
+        1.0,
+        description="share of what the backward pass would keep that is kept; the rest is computed "
+        "again; below 1 it needs `compile`",
+    )
 
 
 class Selection(Settings):
@@ -229,7 +235,15 @@ class CellSettings(Settings):
     )
     pretraining: Pretraining | None = setting("factor", None)
     finetuning: Finetuning = setting("condition")
-    precision: Literal["fp32", "bf16"] = setting("condition", "fp32")
+    precision: Literal["fp32", "tf32", "bf16", "auto"] = setting(
+        "condition",
+        "fp32",
+        description="of the networks; auto: one of the others, by encoder and kind of device, "
+        "when the plan is made",
+    )
+    compile: Literal["off", "default", "reduce-overhead", "max-autotune"] = setting(
+        "condition", "off", description="mode of torch.compile in training"
+    )
     threads: int = setting("condition", 1, ge=1, description="CPU threads of a stage")
     deterministic: bool = setting("condition", True)
     keep_weights: bool = setting("runtime", False, description="store fine-tuned weights too")
@@ -239,6 +253,26 @@ class CellSettings(Settings):
     decisions: dict[str, str] = setting(
         "label", {}, description="entry of the ledger -> option, whose settings it brings along"
     )
+
+    @model_validator(mode="after")
+    def _compiled_pretraining(self) -> CellSettings:
+        pretraining = self.pretraining
+        if pretraining is None:
+            return self
+        if self.compile == "off" and pretraining.activation_memory_budget < 1:
+            raise MisplacedError(
+                "a budget below 1 needs `compile: default` or another mode than off",
+                "pretraining",
+                "activation_memory_budget",
+            )
+        if self.compile != "off" and pretraining.processes > 1:
+            raise MisplacedError(
+                f"`compile: {self.compile}` is for one process: a network that is compiled cannot "
+                "wait for the batch norms of others",
+                "pretraining",
+                "processes",
+            )
+        return self
 
     @model_validator(mode="after")
     def _known_datasets(self) -> CellSettings:

@@ -83,9 +83,11 @@ class CellBuilder:
         *,
         own_split_seeds: bool,
         decisions: Mapping[str, str],
+        chosen: tuple[str, ...] = (),
     ) -> None:
         self._settings, self._catalogue, self._extras = settings, catalogue, extras
         self._own_split_seeds, self._decisions = own_split_seeds, decisions
+        self._chosen = () if self._is_floor else chosen
         self._plugins = {
             name: catalogue.identity("dataset", dataset, ["datasets", name])
             for name, dataset in settings.datasets.items()
@@ -117,11 +119,13 @@ class CellBuilder:
                     f"declares {len(declared)}",
                     [section, "dataset"],
                 )
-        self._shared = {
+        self._shared: dict[str, Any] = {
             "precision": settings.precision,
             "threads": settings.threads,
             "deterministic": settings.deterministic,
         }
+        if settings.compile != "off":  # a stage that compiles nothing is what it ever was
+            self._shared["compile"] = settings.compile
         # Cells by the thousand hold these: each is made once, and written once.
         self._parts = SharedParts()
         self._names = self._plugin_names()
@@ -147,6 +151,7 @@ class CellBuilder:
             conditions=self._conditions,
             stage=self._final(axes, self._pretrain(axes)),
             decisions=self._decisions,
+            chosen=self._chosen,
         )
 
     @property
@@ -232,6 +237,8 @@ class CellBuilder:
         del spec["dataset"], spec["encoder_params"], spec["image_size"]
         if spec["processes"] == 1:  # nothing is shared, and nothing to be told from
             del spec["processes"]
+        if spec["activation_memory_budget"] == 1:
+            del spec["activation_memory_budget"]
         return (
             spec
             | self._shared
@@ -252,7 +259,10 @@ class CellBuilder:
             return {name: training[name] for name in FLOOR_SETTINGS if name in training}
         if self._settings.adaptation == "linear":
             training["transform"] = {k: training["transform"][k] for k in EVALUATION}
-        return training | self._shared | {"encoder": self._encoder}
+        shared = dict(self._shared)
+        if self._settings.adaptation == "linear":  # its encoder is not trained
+            shared.pop("compile", None)
+        return training | shared | {"encoder": self._encoder}
 
     def _tested(self, magnification: int | None) -> list[int]:
         """Return the magnifications that a cell trained at this one is tested at."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mpcs_bench.registry.dataset import Dataset, KnownDefect, Sample, Scan, Unreadable
 from mpcs_bench.registry.discovery import Entry, entry_for
-from mpcs_bench.registry.encoder import Encoder, Preprocessing, TimmModel
+from mpcs_bench.registry.encoder import Encoder, Precisions, Preprocessing, TimmModel
 from mpcs_bench.registry.loss import Loss, check_projections
 from mpcs_bench.registry.plugin import KINDS, Kind, Plugin, PluginParams
 from mpcs_bench.registry.registry import ParamsError, Registry, ResolvedPlugin
@@ -23,6 +23,7 @@ __all__ = [
     "ParamsError",
     "Plugin",
     "PluginParams",
+    "Precisions",
     "Preprocessing",
     "Registry",
     "ResolvedPlugin",

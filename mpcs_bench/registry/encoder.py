@@ -6,7 +6,7 @@ from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from mpcs_bench.registry.plugin import Plugin
 
@@ -21,6 +21,18 @@ class Preprocessing:
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
     channels: str = "RGB"
+
+
+@dataclass(frozen=True, slots=True)
+class Precisions:
+    """In what precision a network trains fastest, as measured, by kind of device.
+
+    `precision: auto` of a protocol takes it, but for devices without such arithmetic of their
+    own: those have fp32.
+    """
+
+    cpu: Literal["fp32", "bf16"] = "fp32"
+    cuda: Literal["fp32", "tf32", "bf16"] = "tf32"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +77,11 @@ class Encoder(Plugin):
 
         A protocol may give its own.
         """
+
+    @property
+    def precisions(self) -> Precisions:
+        """What `precision: auto` means for this network: declare what was measured."""
+        return Precisions()
 
     def timm_model(self) -> TimmModel | None:
         """Return how timm alone builds the module, with the same names of its weights, or None.

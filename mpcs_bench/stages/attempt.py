@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from typing import Any, Literal, TypeVar
 
@@ -20,6 +22,12 @@ from mpcs_bench.stages.training import Training, broken_weights, not_finite
 from mpcs_bench.stages.watch import StageInterrupted, Watch
 
 T = TypeVar("T", bound=Training)
+
+TELL_SECONDS = 20.0
+"""Seconds between two words of a stage that compiles, so that nobody takes it for hanging."""
+
+COMPILE_SECONDS = 7200.0
+"""Seconds after which a stage that still compiles says nothing more."""
 
 Doing = Literal["build", "step", "look"]
 """Building a training, taking a step of it, looking at images in testing."""
@@ -47,6 +55,7 @@ class Attempt:
         self._remarked: set[str] = set()
         self._saved_at = time.monotonic()
         self._saved: tuple[int, int] | None = None
+        self._compiles = job.spec.get("compile", "off") != "off"
         build = {"torch": torch.__version__, "device": torch.device(job.device).type}
         self._checkpoints = CheckpointFolder(job.checkpoints, job.key, build, self._remark)
 
@@ -145,7 +154,9 @@ class Attempt:
             training.begin(epoch)
         while self._step < training.steps:
             self.doing = "step"
-            training.step(self._step)
+            with self._telling() if self._compiles else nullcontext():
+                training.step(self._step)
+            self._compiles = False
             self.doing = "look"
             self._step += 1
             self.pulse()
@@ -231,6 +242,28 @@ class Attempt:
             resumed=earlier.resumed,
             remarks=(*earlier.remarks, *self._remarks),
         )
+
+    @contextmanager
+    def _telling(self) -> Iterator[None]:
+        """Report again and again within the block: the first step compiles, which may take long.
+
+        The thread that works there says nothing meanwhile: two never speak at once.
+        """
+        over = threading.Event()
+
+        def tell() -> None:
+            for _ in range(int(COMPILE_SECONDS / TELL_SECONDS)):
+                if over.wait(TELL_SECONDS):
+                    return
+                self._tell()
+
+        thread = threading.Thread(target=tell, daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            thread.join()
 
     def _tell(self) -> None:
         images, steps = self.images, 0

@@ -17,6 +17,7 @@ from mpcs_bench.records import (
 )
 from mpcs_bench.stages.attempt import Attempt
 from mpcs_bench.stages.colour_floor import colour_floor
+from mpcs_bench.stages.compiling import forget
 from mpcs_bench.stages.determinism import fix
 from mpcs_bench.stages.distributed import world
 from mpcs_bench.stages.distributed.launch import execute_on_several
@@ -56,6 +57,7 @@ def execute(job: StageJob, watch: Watch) -> dict[str, Any]:
     try:
         output = _STAGES[job.kind](job, inputs, attempt)
     except Exception as error:
+        forget()  # what is kept warm has weights of this job, and memory
         if not is_out_of_memory(error):
             raise
         raise out_of_memory(job, inputs, attempt, error) from error

@@ -20,6 +20,7 @@ from mpcs_bench.stages.attribution import (
     write_attention,
 )
 from mpcs_bench.stages.classifying import ClassifierTraining
+from mpcs_bench.stages.compiling import network
 from mpcs_bench.stages.downstream import decision_threshold, learn
 from mpcs_bench.stages.images import WorkingImages
 from mpcs_bench.stages.inputs import StageInputs
@@ -28,6 +29,7 @@ from mpcs_bench.stages.models import Classifier, build_encoder
 from mpcs_bench.stages.optimization import autocast
 from mpcs_bench.stages.parts import TaskRows
 from mpcs_bench.stages.predict import Float32, Predictor
+from mpcs_bench.stages.stepped import effective_batch
 
 IntArray = npt.NDArray[np.int64]
 
@@ -78,8 +80,10 @@ class _Finetuning(ClassifierTraining):
         encoder = build_encoder(plugin, inputs.initial_weights(job), root, int(spec["fold"]))
         torch.manual_seed(seed(root, fold, "classifier"))
         classes = len(inputs.index.dataset.classes)
-        model = Classifier(encoder, classes, float(spec["dropout"]))
-        model.to(device).to(memory_format=torch.channels_last)
+        built = Classifier(encoder, classes, float(spec["dropout"]))
+        built.to(device).to(memory_format=torch.channels_last)
+        self._network = network(built, job, effective_batch(job, len(rows.train)), classes=classes)
+        model = self._network.module
         super().__init__(job, inputs, rows, model, seed(root, fold, "finetuning"))
         self.predictor = Predictor(
             model, self._images, self._transform, device, self._precision, pulse
@@ -102,5 +106,4 @@ class _Finetuning(ClassifierTraining):
     def _scores(self, batch: IntArray) -> torch.Tensor:
         views = self._images.views(self._rows[batch], self._drawn.of(batch))
         with autocast(self._device, self._precision):
-            logits: torch.Tensor = self.model(views)
-        return logits
+            return self._network(views)

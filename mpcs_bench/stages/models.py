@@ -114,6 +114,19 @@ def projection_head(features: int, widths: tuple[int, ...], head: Head) -> nn.Se
     return nn.Sequential(*layers)
 
 
+class Projection(nn.Module):
+    """Encoder and projection head (Section 3.2): images [N,3,H,W] -> z = g(f(x)) [N,D]."""
+
+    def __init__(self, encoder: nn.Module, head: nn.Module) -> None:
+        super().__init__()
+        self.encoder, self.head = encoder, head
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """Return projections."""
+        z: torch.Tensor = self.head(self.encoder(images))
+        return z
+
+
 class Classifier(nn.Module):
     """Encoder, dropout and one linear layer (Section 4.3.2): images [N,3,H,W] -> logits [N,C]."""
 

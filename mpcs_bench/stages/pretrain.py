@@ -17,6 +17,7 @@ from mpcs_bench.protocol.seeds import generator, seed
 from mpcs_bench.protocol.transform import Transform
 from mpcs_bench.registry.strategy import ImageSets, PairStrategy, ViewPlan
 from mpcs_bench.stages.attempt import Attempt
+from mpcs_bench.stages.compiling import network
 from mpcs_bench.stages.distributed import world
 from mpcs_bench.stages.distributed.batch_norm import synchronised
 from mpcs_bench.stages.distributed.gather import gather_views, share
@@ -25,11 +26,11 @@ from mpcs_bench.stages.features import FEATURES, encode, write_features
 from mpcs_bench.stages.images import WorkingImages
 from mpcs_bench.stages.inputs import StageInputs
 from mpcs_bench.stages.job import StageJob, StageOutput
-from mpcs_bench.stages.models import build_encoder, projection_head
+from mpcs_bench.stages.models import Projection, build_encoder, projection_head
 from mpcs_bench.stages.optimization import autocast
 from mpcs_bench.stages.pair_plans import PairPlanCheck
 from mpcs_bench.stages.pair_sets import pair_sets
-from mpcs_bench.stages.stepped import SteppedTraining
+from mpcs_bench.stages.stepped import SteppedTraining, effective_batch
 from mpcs_bench.stages.training import scalar_loss
 
 IntArray = npt.NDArray[np.int64]
@@ -88,8 +89,13 @@ class _Pretraining(SteppedTraining):
         torch.manual_seed(seed(self._root, self._fold, "projection-head"))
         head = projection_head(features, widths, settings)
         self._contrast = inputs.loss(spec["loss"]).build(widths[-1])
-        self.encoder, self._head = synchronised(encoder, device), synchronised(head, device)
-        model = nn.ModuleDict({"encoder": self.encoder, "head": self._head, "loss": self._contrast})
+        built = Projection(synchronised(encoder, device), synchronised(head, device))
+        built.to(device).to(memory_format=torch.channels_last)
+        images = strategy.views * effective_batch(job, len(sets))
+        self._network = network(built, job, images, widths=list(widths))
+        self.encoder = self._network.module.encoder
+        parts = {"encoder": self.encoder, "head": self._network.module.head}
+        model = nn.ModuleDict(parts | {"loss": self._contrast})
         model.to(device).to(memory_format=torch.channels_last)
         draw_seed = seed(self._root, self._fold, "augmentation")
         super().__init__(job, model, list(sets.ids), draw_seed, strategy.views)
@@ -151,7 +157,7 @@ class _Pretraining(SteppedTraining):
             ]
         )
         with autocast(self._device, self._precision):
-            z = self._head(self.encoder(views))
+            z = self._network(views)
         # A loss with parameters of its own has them in float32.
         z = gather_views(z.float().reshape(self._strategy.views, len(own), -1), len(batch))
         loss = scalar_loss(self._contrast(z), self._job)

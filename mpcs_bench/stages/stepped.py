@@ -18,7 +18,7 @@ from mpcs_bench.stages.batches import epoch_batches, steps_per_epoch
 from mpcs_bench.stages.distributed import world
 from mpcs_bench.stages.distributed.shares import average_gradients
 from mpcs_bench.stages.job import StageJob
-from mpcs_bench.stages.optimization import build_optimizer, build_schedule
+from mpcs_bench.stages.optimization import backward, build_optimizer, build_schedule
 
 IntArray = npt.NDArray[np.int64]
 
@@ -34,12 +34,15 @@ class SteppedTraining(ABC):
     sums: ClassVar[tuple[int, ...]] = ()
     """Shape of what is summed."""
 
+    _precision = "fp32"
+    """Of the network's passes."""
+
     def __init__(
         self, job: StageJob, model: nn.Module, ids: Sequence[str], draw_seed: int, views: int = 1
     ) -> None:
         self.model = model
         self.epochs = int(job.spec["epochs"])
-        self.batch_size = min(int(job.spec["batch_size"]), len(ids))
+        self.batch_size = effective_batch(job, len(ids))
         self.steps = steps_per_epoch(len(ids), self.batch_size)
         self.images_per_epoch = len(ids) * views
         settings = Optimizer.model_validate(job.spec["optimizer"])
@@ -79,9 +82,10 @@ class SteppedTraining(ABC):
     def step(self, number: int) -> None:
         """Take one step; nothing waits for the device."""
         batch = self._batches[number]
-        loss, means = self._loss(batch)
+        # Before the forward pass, whose activations then have the gradients' room.
         self._optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss, means = self._loss(batch)
+        backward(loss, self._precision)
         average_gradients(self.model)
         self._optimizer.step()
         self._rate = float(self._schedule.get_last_lr()[0])
@@ -112,6 +116,11 @@ class SteppedTraining(ABC):
         self._totals.copy_(state["totals"])
         self._rate = float(state["rate"])
         _set_generators(state["generators"][world.rank()], self._device)
+
+
+def effective_batch(job: StageJob, items: int) -> int:
+    """Return how many of `items` a whole batch of the job has: all where there are fewer."""
+    return min(int(job.spec["batch_size"]), items)
 
 
 def module_state(module: nn.Module) -> dict[str, Any]:

@@ -41,6 +41,7 @@ Pretraining.optimizer        condition
 Pretraining.epochs           condition
 Pretraining.batch_size       condition
 Pretraining.processes        condition
+Pretraining.activation_memory_budget condition
 Sets.by                      condition
 Sets.require                 condition
 Transform.input_size         condition
@@ -102,6 +103,7 @@ Protocol.adaptation          factor
 Protocol.pretraining         factor
 Protocol.finetuning          condition
 Protocol.precision           condition
+Protocol.compile             condition
 Protocol.threads             condition
 Protocol.deterministic       condition
 Protocol.keep_weights        runtime

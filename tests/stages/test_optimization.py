@@ -10,7 +10,8 @@ import torch
 from torch import nn
 
 from mpcs_bench.protocol.schema import Optimizer
-from mpcs_bench.stages.optimization import autocast, build_optimizer, build_schedule
+from mpcs_bench.stages.determinism import fix
+from mpcs_bench.stages.optimization import autocast, backward, build_optimizer, build_schedule
 
 
 def settings(**values: Any) -> Optimizer:
@@ -126,8 +127,60 @@ def test_even_the_shortest_training_has_rates_above_zero(warmup: float, steps: i
     assert all(0 < rate <= 2 for rate in rates(steps, schedule="cosine", warmup=warmup))
 
 
+@pytest.mark.parametrize("name", ["adam", "adamw", "sgd"])
+def test_torchs_own_optimizers_are_fused_and_go_the_same_way(name: str) -> None:
+    torch.manual_seed(0)
+    start, ends = nn.Linear(8, 8).state_dict(), []
+    gradients = [torch.randn(8, 8) for _ in range(5)]
+    for fused in (True, False):
+        layer = nn.Linear(8, 8)
+        layer.load_state_dict(start)
+        optimizer = build_optimizer(layer, settings(name=name, learning_rate=0.01))
+        assert all(group["fused"] for group in optimizer.param_groups)
+        for group in optimizer.param_groups:
+            group["fused"] = fused
+        for gradient in gradients:
+            layer.weight.grad, layer.bias.grad = gradient.clone(), gradient[0].clone()
+            optimizer.step()
+        ends.append(layer.weight.detach())
+    torch.testing.assert_close(ends[0], ends[1], rtol=1e-5, atol=1e-6)
+
+
+def test_lars_is_timms() -> None:
+    optimizer = build_optimizer(model(), settings(name="lars"))
+    assert type(optimizer).__module__.startswith("timm.")
+
+
+def test_complex_weights_are_not_fused() -> None:
+    layer = nn.Linear(2, 2, dtype=torch.complex64)
+    optimizer = build_optimizer(layer, settings(name="adam"))
+    assert not optimizer.param_groups[0]["fused"]
+
+
+def tf32() -> tuple[bool, bool]:
+    return torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32
+
+
+def test_tf32_holds_for_the_passes_alone() -> None:
+    fix(1, deterministic=True)
+    seen: list[tuple[bool, bool]] = []
+    weight = torch.ones(2, requires_grad=True)
+    with autocast(torch.device("cuda"), "tf32"):
+        seen.append(tf32())
+        loss = (weight * 2).sum()
+    weight.register_hook(lambda _gradient: seen.append(tf32()))
+    assert tf32() == (False, False)
+    backward(loss, "tf32")
+    assert seen == [(True, True)] * 2
+    assert tf32() == (False, False)
+    with pytest.raises(ValueError, match="it broke"), autocast(torch.device("cuda"), "tf32"):
+        raise ValueError("it broke")
+    assert tf32() == (False, False)
+
+
 @pytest.mark.parametrize(
-    ("precision", "dtype"), [("fp32", torch.float32), ("bf16", torch.bfloat16)]
+    ("precision", "dtype"),
+    [("fp32", torch.float32), ("tf32", torch.float32), ("bf16", torch.bfloat16)],
 )
 def test_a_precision_is_that_of_the_forward_pass(precision: str, dtype: torch.dtype) -> None:
     with autocast(torch.device("cpu"), precision):

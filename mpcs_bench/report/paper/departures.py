@@ -139,8 +139,15 @@ def _told(changed: str, differing: Sequence[str]) -> bool:
 
 
 def _differing(ours: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
-    """Return the settings that differ; parameters of different plugins are not told one by one."""
-    names = [n for n in {**wanted, **ours} if _held(ours, n) != _held(wanted, n)]
+    """Return the settings that differ; parameters of different plugins are not told one by one.
+
+    Whatever a protocol leaves to the machine (`precision: auto`) is as it wants it.
+    """
+    names = [
+        n
+        for n in {**wanted, **ours}
+        if _held(ours, n) != _held(wanted, n) and (n, wanted.get(n)) != ("precision", "auto")
+    ]
     plugins = [name.removesuffix(PLUGIN) for name in names if name.endswith(PLUGIN)]
     inside = tuple(f"{plugin}.params" for plugin in plugins)
     return [name for name in names if not name.startswith(inside)] if inside else names

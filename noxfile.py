@@ -6,6 +6,7 @@ torch is 5.5 GB: every session that needs it shares the environment of `tests`.
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 import nox
@@ -16,17 +17,29 @@ PACKAGE = ".[test,types]"
 SHARED = Path(".nox/tests").absolute()
 # The test process itself must not spin while workers train; workers bring their own settings.
 ENVIRONMENT = {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE", "HF_HUB_OFFLINE": "1"}
+# What is timed in the process of the benchmarks is timed as a worker would have it.
+MALLOC = {
+    "MALLOC_MMAP_THRESHOLD_": "1073741824",
+    "MALLOC_TRIM_THRESHOLD_": "1073741824",
+    "MALLOC_TOP_PAD_": "67108864",
+}
 
 
-def _run_shared(session: nox.Session, command: str, *arguments: str) -> None:
+def _run_shared(
+    session: nox.Session,
+    command: str,
+    *arguments: str,
+    package: str = PACKAGE,
+    environment: Mapping[str, str] = ENVIRONMENT,
+) -> None:
     """Run `command` in the environment of `tests`, with this checkout installed."""
     if not SHARED.is_dir():
         session.run("nox", "-s", "tests", "--install-only", external=True)
     programs = SHARED / "bin"
-    session.run(str(programs / "python"), "-m", "pip", "install", "-q", PACKAGE, external=True)
+    session.run(str(programs / "python"), "-m", "pip", "install", "-q", package, external=True)
     path = f"{programs}{os.pathsep}{os.environ['PATH']}"
     program = str(programs / command)
-    session.run(program, *arguments, env=ENVIRONMENT | {"PATH": path}, external=True)
+    session.run(program, *arguments, env={**environment, "PATH": path}, external=True)
 
 
 @nox.session
@@ -59,9 +72,20 @@ def types(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none")
 def bench(session: nox.Session) -> None:
-    """Benchmarks: ratios measured side by side (pytest-benchmark)."""
+    """Benchmarks, and the table of aims at the end; under 30 minutes on a quiet machine.
+
+    `nox -s bench -- tests/benchmarks/test_floors.py` runs one of them; see tests/benchmarks.
+    """
     arguments = session.posargs or ["tests/benchmarks"]
-    _run_shared(session, "pytest", "-m", "", "--benchmark-only", "-s", *arguments)
+    options = ["-m", "", "--benchmark-only", "--benchmark-columns", "min", "-s"]
+    _run_shared(
+        session,
+        "pytest",
+        *options,
+        *arguments,
+        package=".[bench]",
+        environment=ENVIRONMENT | MALLOC,
+    )
 
 
 @nox.session(venv_backend="none")

@@ -33,8 +33,11 @@ class EncodingCounter:
         self._seen: set[Unit] = set()
         self._sizes: dict[Unit, int] = {}
 
-    def shared(self, spec: StageSpec, counts: Counts, alone: Workload) -> Workload:
-        """Return the work of a linear evaluation of `counts`, which were it alone has `alone`."""
+    def shared(self, spec: StageSpec, counts: Counts, alone: Workload, batch: int) -> Workload:
+        """Return the work of a linear evaluation of `counts`, which were it alone has `alone`.
+
+        `batch` images go forward at once, where there are so many.
+        """
         encoder = self._encoder(spec)
         bound = self._counter.bound(spec.data)
         if bound is None:  # how many images others share with it is not known
@@ -43,11 +46,11 @@ class EncodingCounter:
             units = list(self._units(spec, encoder, *bound))
         new = {unit: images for unit, images in units if unit not in self._seen}
         self._seen |= new.keys()
-        batch = max(1, alone.evaluation_batch)
         return replace(
             alone,
             evaluated=sum(new.values()),
             passes=sum(-(-images // batch) for images in new.values()),
+            evaluation_batch=min(batch, max(new.values(), default=0)),
         )
 
     def _encoder(self, spec: StageSpec) -> Unit:
@@ -67,7 +70,7 @@ class EncodingCounter:
         belongs = _drawn(spec) or spec.upstream is not None
         for part, magnifications in wanted.items():
             cut: Unit = (split.hash, fold, part) if belongs else ()
-            for value in magnifications or list(index.dataset.magnifications):
+            for value in magnifications or _magnifications(index):
                 place = (index.fingerprint, spec.data.settings.image_size, *cut, value)
                 if place not in self._sizes:
                     chosen = index.number("magnification") == value
@@ -79,3 +82,8 @@ class EncodingCounter:
 def _drawn(spec: StageSpec) -> bool:
     """Say whether the initial weights are drawn by seed."""
     return spec.upstream is None and spec.weights.source == "none"
+
+
+def _magnifications(index: SampleIndex) -> list[int]:
+    """Return all that there are; a data set that declares none has images all the same."""
+    return [int(value) for value in np.unique(index.number("magnification"))]

@@ -55,10 +55,12 @@ def forecast_plan(
                 budget=budget,
             )
 
-    if plan.device != "cpu" and jobs is None:  # how many there will be rests on their memory
+    by_memory = plan.device != "cpu" and jobs is None
+    if by_memory:
         measured(1)
     chosen = _at_once(plan, works, calibration, counter, jobs)
-    measured(chosen.jobs)
+    if not by_memory or chosen.jobs > 1:  # what failed would fail again
+        measured(chosen.jobs)
     return forecast(
         works,
         calibration,

@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, fields, replace
-from multiprocessing.connection import Connection
+from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
@@ -83,12 +83,10 @@ class MeasuringCrew:
         pids = [process.pid for process in self._processes if process.pid is not None]
         begun, busy, own = time.perf_counter(), busy_seconds(), process_seconds(pids)
         self._barrier.reset()
-        found: list[Measurement | str] = []
         try:
             for connection in self._connections:
                 connection.send(subject)
-            for connection in self._connections:
-                found.append(connection.recv())
+            found = list(self._answers())
         except (EOFError, OSError):
             self.gone = True
             return KILLED
@@ -100,6 +98,15 @@ class MeasuringCrew:
             spent = after - busy - (process_seconds(pids) - own)
             others = max(0.0, spent / (time.perf_counter() - begun))
         return replace(mean([m for m in found if isinstance(m, Measurement)]), others=others)
+
+    def _answers(self) -> Iterator[Measurement | str]:
+        """Yield what each says, as it comes: who has died is seen before the others are done."""
+        waiting = list(self._connections)
+        while waiting:
+            ready = wait(waiting)
+            for connection in [one for one in waiting if one in ready]:
+                waiting.remove(connection)
+                yield connection.recv()
 
 
 def mean(found: Sequence[Measurement]) -> Measurement:
@@ -157,25 +164,32 @@ def serve(connection: Connection, barrier: Barrier, settings: Settings) -> None:
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     # A worker imports what runs stages before its first one.
     import mpcs_bench.stages.execute  # noqa: F401
-    from mpcs_bench.stages.calibration_measuring import ShapeMeasurer
     from mpcs_bench.stages.calibration_overhead import stage_overhead
 
     taken = resident_bytes()
     overhead = stage_overhead(settings.folder, settings.device)
     connection.send(Beginning(taken, *overhead, waited_seconds(os.getpid())))
-    alone = barrier.parties == 1
     while True:
         try:
             subject: Subject = connection.recv()
         except (EOFError, OSError):
             return
         try:
-            measurer = ShapeMeasurer(subject, settings.device)
-            with suppress(threading.BrokenBarrierError):  # another could not build it
-                barrier.wait(MEETING)
-            connection.send(measurer.measure(settings.budget, barrier.parties))
-            while not alone and not connection.poll():
-                measurer.step()
+            _measure(subject, connection, barrier, settings)
         except Exception as error:  # a plugin can fail in any way: that shape stays unknown
             barrier.abort()
             connection.send(f"{type(error).__name__}: {first_line(error)}")
+
+
+def _measure(
+    subject: Subject, connection: Connection, barrier: Barrier, settings: Settings
+) -> None:
+    """Send what was measured; the network goes with the call, before the next one is built."""
+    from mpcs_bench.stages.calibration_measuring import ShapeMeasurer
+
+    measurer = ShapeMeasurer(subject, settings.device)
+    with suppress(threading.BrokenBarrierError):  # another could not build it
+        barrier.wait(MEETING)
+    connection.send(measurer.measure(settings.budget, barrier.parties))
+    while barrier.parties > 1 and not connection.poll():
+        measurer.step()

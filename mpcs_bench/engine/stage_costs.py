@@ -76,15 +76,18 @@ class StageCosts:
 
         On the CPU that is of all its processes; on a GPU of one, which has one to itself.
         """
-        load, counts = work.workload, work.counts
+        load, counts, device = work.workload, work.counts, self.calibration.device
         training, testing = self.of(work.training), self.of(work.testing)
+        if load is None or counts is None:
+            return None
+        held = self.calibration.process_bytes if device.kind == "cpu" else 0
+        if not work.shapes():  # linear evaluation that finds its encodings made has no network
+            return held
         state = training or testing
-        if load is None or counts is None or state is None:
+        if state is None:
             return None
         batches = ((training, -(-load.batch // load.processes)), (testing, load.evaluation_batch))
         activations = max(m.activation_bytes(n) for m, n in batches if m is not None)
-        device = self.calibration.device
-        held = self.calibration.process_bytes if device.kind == "cpu" else 0
         if work.spec.spec.get("selection", {}).get("rule", "last") != "last" and training:
             held += training.model_bytes  # the best epoch's weights
         if device.kind != "cpu":

@@ -53,14 +53,11 @@ def remaining_work(plan: Plan, counter: StageCounter) -> list[StageWork]:
         if point not in alike:
             alike[point] = _work(spec, counts)
         work = replace(alike[point], spec=spec)
-        if spec.kind == "linear" and counts is not None and work.workload is not None:
-            work = _sharing(work, encodings.shared(spec, counts, work.workload))
+        if spec.kind == "linear" and counts and work.workload and work.testing:
+            load = encodings.shared(spec, counts, work.workload, work.testing.batch)
+            work = replace(work, workload=load, testing=work.testing if load.evaluated else None)
         works.append(work)
     return works
-
-
-def _sharing(work: StageWork, load: Workload) -> StageWork:
-    return replace(work, workload=load, testing=work.testing if load.evaluated else None)
 
 
 def _work(spec: StageSpec, counts: Counts | None) -> StageWork:

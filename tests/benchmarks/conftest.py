@@ -1,27 +1,23 @@
 """Benchmarks run with `--benchmark-only` (`nox -s bench`) and are no part of the test suite.
 
 `MPCS_BENCH_FULL=1` takes those of scale to 100,000 cells and 10,000,000 predictions, which takes
-minutes and gigabytes.
+minutes and gigabytes. `MPCS_BENCH_TABLE` names a file for the table that a session ends with.
 """
 
 from __future__ import annotations
 
-import gc
 import os
-import platform
-import resource
-import time
-from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-import numpy as np
 import pytest
+from aims import AimsTable
+from scaling_law import Scaling
 
-T = TypeVar("T")
 
 FULL = os.environ.get("MPCS_BENCH_FULL") == "1"
+TABLE = pytest.StashKey[AimsTable]()
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
@@ -30,47 +26,26 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     return None if asked else True
 
 
-class Scaling:
-    """Processor seconds of parts at several sizes, and how each grows: the slope of a log-log fit.
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    """Print the table of aims, and write it where a file was named."""
+    table = config.stash.get(TABLE, None)
+    if table is None or not table.rows:
+        return
+    table.without_gpu()
+    text = table.markdown()
+    terminalreporter.section("aims")
+    terminalreporter.write_line(text)
+    named = os.environ.get("MPCS_BENCH_TABLE")
+    if named:
+        Path(named).write_text(text + "\n", encoding="utf-8")
 
-    Processor time, of all threads, hardly depends on what else the machine does.
-    """
 
-    def __init__(self) -> None:
-        self._seconds: dict[str, dict[int, float]] = defaultdict(dict)
-
-    def time(self, part: str, size: int, call: Callable[[], T], repeats: int = 1) -> T:
-        """Return what `call` gives; the fastest of its repeats counts."""
-        best = float("inf")
-        for _ in range(repeats):
-            gc.collect()  # what earlier parts left behind is not this one's
-            start = time.process_time()
-            given = call()
-            best = min(best, time.process_time() - start)
-        self._seconds[part][size] = best
-        return given
-
-    def slope(self, part: str) -> float:
-        """Return the exponent that `part` grows with."""
-        sizes, seconds = zip(*sorted(self._seconds[part].items()), strict=True)
-        return float(np.polyfit(np.log(sizes), np.log(np.maximum(seconds, 1e-6)), 1)[0])
-
-    def slopes(self) -> dict[str, float]:
-        """Return the slopes of all parts."""
-        return {part: self.slope(part) for part in self._seconds}
-
-    def table(self, what: str) -> str:
-        """Return the measurements as text, a line a part."""
-        sizes = sorted({size for seconds in self._seconds.values() for size in seconds})
-        width = max(map(len, self._seconds))
-        head = "".join(f"{size:>12,}" for size in sizes)
-        lines = [f"{what}: processor seconds by size, and slope ({platform.machine()})"]
-        lines.append(f"{'':{width}}{head}{'slope':>8}")
-        for part, seconds in self._seconds.items():
-            cells = "".join(f"{seconds[n]:12.3f}" if n in seconds else " " * 12 for n in sizes)
-            lines.append(f"{part:{width}}{cells}{self.slope(part):8.2f}")
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        return "\n".join([*lines, f"most memory of this process so far: {peak:,.0f} MiB"])
+@pytest.fixture(scope="session")
+def aims(pytestconfig: pytest.Config) -> AimsTable:
+    """The table of the session: `aims.row(what, measured, aim, met, note)`."""
+    return pytestconfig.stash.setdefault(TABLE, AimsTable())
 
 
 @pytest.fixture

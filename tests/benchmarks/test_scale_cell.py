@@ -31,6 +31,7 @@ AXES = "  train_magnification: [100, 400]\n  fold: [0, 1]\n"
 
 def test_a_cell_in_a_warm_worker(
     benchmark: Any,
+    aims: Any,
     capsys: pytest.CaptureFixture[str],
     tmp_path: Path,
     tiny_protocol: Callable[..., Path],
@@ -75,6 +76,14 @@ def test_a_cell_in_a_warm_worker(
 
     timed("the first cell", lambda: train(first))
     benchmark.pedantic(run, rounds=1, iterations=1)
+    wall, cpu = zip(*seconds["a warm cell"], strict=True)
+    aims.row(
+        "fixed cost per cell in a warm worker",
+        f"{statistics.median(wall):.2f} s",
+        "<= 1 s",
+        statistics.median(wall) <= 1,
+        f"processor {statistics.median(cpu):.2f} s",
+    )
     with capsys.disabled():
         print(f"\n{len(others)} cells of one epoch, in one process: median seconds, and the most")
         for what, taken in seconds.items():

@@ -83,7 +83,13 @@ def printed(call: Callable[[], object]) -> str:
 
 
 def test_a_plan_of_many_cells(
-    benchmark: Any, scaling: Any, sizes: Any, measured: Measured, protocol_of: Any, tmp_path: Path
+    benchmark: Any,
+    aims: Any,
+    scaling: Any,
+    sizes: Any,
+    measured: Measured,
+    protocol_of: Any,
+    tmp_path: Path,
 ) -> None:
     def warm() -> None:
         small = api.load(str(protocol_of(24)))
@@ -126,6 +132,7 @@ def test_a_plan_of_many_cells(
         measure(number)
     benchmark.pedantic(lambda: measure(largest), rounds=1, iterations=1)
     benchmark.extra_info["slopes"] = scaling.slopes()
+    scaling.judge(aims, "plan")
 
 
 def fabricate(stages: Sequence[PlannedStage], workspace: Workspace, scratch: Path) -> None:
@@ -160,7 +167,7 @@ def fabricate(stages: Sequence[PlannedStage], workspace: Workspace, scratch: Pat
 
 
 def test_a_plan_of_which_everything_is_done(
-    benchmark: Any, scaling: Any, sizes: Any, protocol_of: Any, tmp_path: Path
+    benchmark: Any, aims: Any, scaling: Any, sizes: Any, protocol_of: Any, tmp_path: Path
 ) -> None:
     def measure(number: int) -> None:
         measured = Measured(tmp_path / str(number))
@@ -181,3 +188,4 @@ def test_a_plan_of_which_everything_is_done(
         measure(number)
     benchmark.pedantic(lambda: measure(largest), rounds=1, iterations=1)
     benchmark.extra_info["slopes"] = scaling.slopes()
+    scaling.judge(aims, "plan, all of it done")

@@ -15,7 +15,6 @@ import pytest
 from aims import AimsTable
 from scaling_law import Scaling
 
-
 FULL = os.environ.get("MPCS_BENCH_FULL") == "1"
 TABLE = pytest.StashKey[AimsTable]()
 

@@ -59,7 +59,7 @@ def test_quickstart_against_a_bare_loop(
         ours / theirs,
         f"<= {AIM}",
         ours / theirs <= AIM,
-        f"{ours:.0f} s / {theirs:.0f} s; within stages {sum(parts.values()):.0f} s / {inside:.0f} s",
+        f"{ours:.0f} s / {theirs:.0f} s; of it in stages {sum(parts.values()):.0f} / {inside:.0f}",
     )
     with capsys.disabled():
         print(f"\nquickstart {ours:.1f} s / bare loop {theirs:.1f} s = {ours / theirs:.3f}")

@@ -321,6 +321,7 @@ def test_a_workspace_that_is_not_there(refused: Callable[..., str]) -> None:
         assert "no workspace" in refused(*command)
 
 
+@pytest.mark.slow
 def test_results_wait_on_disk_while_someone_holds_the_database(
     bench: Bench, ran: Path, tmp_path: Path
 ) -> None:

@@ -91,6 +91,7 @@ def test_a_second_signal_does_not_wait(
     assert process.returncode == 130
 
 
+@pytest.mark.slow
 def test_a_hanging_stage_fails_alone_and_can_be_tried_again_alone(
     bench: Bench, tiny_protocol: Write, tmp_path: Path
 ) -> None:

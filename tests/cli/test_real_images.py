@@ -36,6 +36,7 @@ def test_breakhis_from_raw_files_to_a_table(bench: Bench, roots: dict[str, str])
     _check_breakhis(bench, bench("run", "breakhis-sample", *short, env=roots), roots)
 
 
+@pytest.mark.slow
 def test_ucsb_from_raw_files_to_a_table(bench: Bench, roots: dict[str, str]) -> None:
     done = bench("run", "ucsb-scratch", *SHORT, env=roots)
     assert done.code == 0, done.err

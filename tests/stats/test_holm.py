@@ -31,7 +31,7 @@ def test_published_example():
     assert adjusted == pytest.approx((3 * p[0], 3 * p[0], p[2]))
 
 
-@settings(max_examples=15, deadline=None)  # statsmodels takes a tenth of a second for each
+@settings(max_examples=4, deadline=None)  # statsmodels takes its time
 @given(p_values)
 def test_is_statsmodels(p):
     assert holm(p) == pytest.approx(tuple(multipletests(p, method="holm")[1]))

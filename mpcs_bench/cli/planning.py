@@ -47,7 +47,7 @@ def plan(
     """Show what would run, why, what is done, and what is blocked, with a forecast.
 
     Data are drawn and decoded where needed: without them there are no keys. The forecast rests on
-    steps that were timed on this device: --calibrate times them, a few seconds each.
+    steps that were timed on this device: --calibrate times them, 10 to 20 seconds each shape.
     """
     options = cli.read_options(
         overlays=overlay,

@@ -24,14 +24,18 @@ class AtOnce:
 
 
 def at_once(
-    device: str, cores: int, needs: Sequence[int | None] = (), there: int = 0, asked: int = 0
+    device: str,
+    cores: int,
+    needs: Sequence[int | None] = (),
+    there: int = 0,
+    asked: int | None = None,
 ) -> AtOnce:
     """Return how many stages of so many `cores` run at once on `device`; `asked` for wins.
 
     On the CPU one for each core that may be used. On a GPU as many as its memory holds: `needs`
     are the bytes of the stages that are to run (None: not measured) and `there` the device's.
     """
-    if asked:
+    if asked is not None:
         return AtOnce(asked, "as --jobs says")
     usable = usable_cores()
     by_cores = max(1, usable // cores)

@@ -81,7 +81,7 @@ def planned_jobs(
     cannot be read.
     """
     if plan.device == "cpu" or asked is not None:
-        return at_once(plan.device, plan.cores, asked=asked or 0)
+        return at_once(plan.device, plan.cores, asked=asked)
     facts = device_facts(plan.device)
     try:
         calibration = read_calibration(workspace.root / FILE, facts)
@@ -101,6 +101,7 @@ def _at_once(
     needs: list[int | None] = []
     if plan.device != "cpu":
         costs = StageCosts(calibration, 1, partial(frames, counter))
-        needs = [costs.memory(work) for work in works]
+        # What nobody can count is blocked: it does not run, and measuring would not help.
+        needs = [costs.memory(work) for work in works if work.counts is not None]
     there = calibration.device.memory_bytes
-    return at_once(plan.device, plan.cores, needs, there, asked or 0)
+    return at_once(plan.device, plan.cores, needs, there, asked)

@@ -78,15 +78,15 @@ GPU_SHARE = 0.5
 
 def speed_findings(place: Path) -> Iterator[HealthFinding]:
     """Measure cores, memory, disk (in `place`) and GPUs for a few seconds, and judge them."""
-    cores = usable_cores()
+    cores, there = usable_cores(), os.cpu_count() or 1
     busy, own, begun = busy_seconds(), time.process_time(), time.perf_counter()
     speed = cpu_speed(cores)
-    after = busy_seconds()
+    after, own = busy_seconds(), time.process_time() - own
+    passed = time.perf_counter() - begun
     yield from cpu_findings(speed)
     if busy is not None and after is not None:
-        spent = after - busy - (time.process_time() - own)
-        yield load_finding(max(0.0, spent / (time.perf_counter() - begun)), cores)
-    yield from core_findings(cores, os.cpu_count() or 1, cpu_quota(), os.environ)
+        yield load_finding(max(0.0, (after - busy - own) / passed), cores, there)
+    yield from core_findings(cores, there, cpu_quota(), os.environ)
     yield from malloc_findings(os.environ, platform.libc_ver()[0])
     try:
         yield from disk_findings(disk_speed(place), file_system(place))
@@ -98,7 +98,8 @@ def speed_findings(place: Path) -> Iterator[HealthFinding]:
 def cpu_findings(speed: CpuSpeed) -> Iterator[HealthFinding]:
     """Judge arithmetic, copying, and two threads."""
     numbers = {"gflops": speed.gflops}
-    found, level, advice = f"{speed.gflops:.0f} GFLOP/s in fp32", "ok", ""
+    level: Level = "ok"
+    found, advice = f"{speed.gflops:.0f} GFLOP/s in fp32", ""
     if speed.peak_gflops is not None:
         numbers["peak_gflops"] = speed.peak_gflops
         found += f" of {speed.peak_gflops:.0f} that its instructions and clock give"
@@ -108,7 +109,7 @@ def cpu_findings(speed: CpuSpeed) -> Iterator[HealthFinding]:
                 f"It should reach {LEAST_OF_PEAK:.0%} at least. Look whether the processor is "
                 "throttled (power settings, heat), and whether torch is a build for it."
             )
-    yield HealthFinding(_level(level), "one core", found, advice, numbers)
+    yield HealthFinding(level, "one core", found, advice, numbers)
     slow = speed.copied_gb_per_second < LEAST_COPIED
     yield HealthFinding(
         "note" if slow else "ok",
@@ -134,14 +135,18 @@ def cpu_findings(speed: CpuSpeed) -> Iterator[HealthFinding]:
         )
 
 
-def load_finding(others: float, cores: int) -> HealthFinding:
-    """Judge how many of the cores other programs keep busy now."""
-    busy = others > BUSY_SHARE * cores
+def load_finding(others: float, cores: int, there: int) -> HealthFinding:
+    """Judge how many of the cores that are `there` other programs keep busy now.
+
+    It is worth a word where they leave too few of those `cores` that may be used.
+    """
+    left = there - others
+    busy = left < (1 - BUSY_SHARE) * cores
     return HealthFinding(
         "note" if busy else "ok",
         "other programs",
-        f"keep {others:.1f} of {cores} cores busy now",
-        f"Trainings will wait for them: end them, or run with --jobs {max(1, int(cores - others))}."
+        f"keep {others:.1f} of {there} cores busy now",
+        f"Trainings will wait for them: end them, or run with --jobs {max(1, int(left))}."
         if busy
         else "",
         {"cores_kept_busy_by_others": others},
@@ -270,10 +275,7 @@ def _gpus() -> Iterator[HealthFinding]:
             speed = gpu_speed(number)
         except RuntimeError as error:  # taken by somebody else, to the last byte
             said = str(error).strip().partition("\n")[0]
-            yield HealthFinding("note", f"{where} speed", f"not measured: {said}")
+            advice = "Look with nvidia-smi what uses it: end that, or take another with --device."
+            yield HealthFinding("note", f"{where} speed", f"not measured: {said}", advice)
         else:
             yield gpu_finding(torch.cuda.get_device_name(number), where, *speed)
-
-
-def _level(name: str) -> Level:
-    return "note" if name == "note" else "ok"

@@ -191,5 +191,6 @@ def _measure(
     with suppress(threading.BrokenBarrierError):  # another could not build it
         barrier.wait(MEETING)
     connection.send(measurer.measure(settings.budget, barrier.parties))
-    while barrier.parties > 1 and not connection.poll():
-        measurer.step()
+    with suppress(Exception):  # the answer is sent, and a second one would be taken for the next's
+        while barrier.parties > 1 and not connection.poll():
+            measurer.step()

@@ -53,13 +53,13 @@ def cpu_speed(cores: int) -> CpuSpeed:
     target = torch.ones(COPIED // 4)
     try:
         torch.set_num_threads(1)
-        product = _least(lambda: torch.mm(a, b), time.process_time)
-        copy = _least(lambda: target.copy_(source), time.process_time)
+        product = _seconds(lambda: torch.mm(a, b), time.process_time)
+        copy = _seconds(lambda: target.copy_(source), time.process_time)
         two = None
         if cores > 1:
-            one = _least(lambda: torch.mm(a, b), time.perf_counter, middle=True)
+            one = _seconds(lambda: torch.mm(a, b), time.perf_counter, median)
             torch.set_num_threads(2)
-            two = _least(lambda: torch.mm(a, b), time.perf_counter, middle=True) / one
+            two = _seconds(lambda: torch.mm(a, b), time.perf_counter, median) / one
     finally:
         torch.set_num_threads(threads)
     return CpuSpeed(2e-9 * MATRIX**3 / product, peak_gflops(), 2e-9 * COPIED / copy, two)
@@ -138,15 +138,17 @@ def gpu_speed(number: int) -> tuple[float, float]:
     matrix = torch.rand(GPU_MATRIX, GPU_MATRIX, device=device, dtype=torch.bfloat16)
     source = torch.ones(GPU_COPIED, device=device, dtype=torch.uint8)
     target = torch.empty_like(source)
-    product = _least(lambda: torch.mm(matrix, matrix), clock)
-    copy = _least(lambda: target.copy_(source), clock)
+    product = _seconds(lambda: torch.mm(matrix, matrix), clock)
+    copy = _seconds(lambda: target.copy_(source), clock)
     return 2e-12 * GPU_MATRIX**3 / product, 2e-9 * GPU_COPIED / copy
 
 
-def _least(
-    call: Callable[[], object], clock: Callable[[], float], *, middle: bool = False
+def _seconds(
+    call: Callable[[], object],
+    clock: Callable[[], float],
+    choose: Callable[[list[float]], float] = min,
 ) -> float:
-    """Return the least (or the middle) of a few times, after one that does not count."""
+    """Return the least (or what else to `choose`) of a few times, after one that does not count."""
     call()
     times: list[float] = []
     end = time.perf_counter() + 0.4
@@ -154,4 +156,4 @@ def _least(
         begun = clock()
         call()
         times.append(clock() - begun)
-    return median(times) if middle else min(times)
+    return choose(times)

@@ -21,7 +21,7 @@ def machine() -> dict[str, Any]:
 
     return {
         "platform": platform.platform(),
-        "processor": _processor(),
+        "processor": processor(),
         "cpu": torch.backends.cpu.get_cpu_capability(),
         "cores": os.cpu_count(),
         "host": socket.gethostname(),
@@ -64,7 +64,8 @@ def driver_in(text: str) -> str | None:
     return match[1] if match else None
 
 
-def _processor() -> str:
+def processor() -> str:
+    """Return the name of the processor, or of its architecture where the system does not say."""
     try:
         for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
             if line.startswith("model name"):

@@ -14,6 +14,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
 
+from mpcs_bench.environment.machine import processor
 from mpcs_bench.errors import StoreError
 from mpcs_bench.protocol.canonical import digest
 from mpcs_bench.records.atomic_write import atomic_write_text
@@ -190,7 +191,7 @@ def device_facts(device: str) -> DeviceFacts:
     """Describe `cpu`, `cuda` or `cuda:N` of this machine; torch is imported for a GPU only."""
     kind, release = device.partition(":")[0], version("torch")
     if kind == "cpu":
-        return DeviceFacts("cpu", _processor(), release, _machine_memory())
+        return DeviceFacts("cpu", processor(), release, _machine_memory())
     import torch
 
     properties = torch.cuda.get_device_properties(torch.device(device))
@@ -203,16 +204,6 @@ def resident_bytes() -> int:
         pages = Path("/proc/self/statm").read_text(encoding="ascii").split()[1]
         return int(pages) * os.sysconf("SC_PAGE_SIZE")
     return 0
-
-
-def _processor() -> str:
-    with suppress(OSError):
-        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    import platform
-
-    return platform.processor() or platform.machine()
 
 
 def _machine_memory() -> int:

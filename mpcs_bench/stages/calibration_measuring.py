@@ -29,15 +29,6 @@ ROOM_SHARE = 0.5
 """Share of the free memory that the tensors of a step may take: kernels take some, too."""
 
 
-def measure(subject: Subject, device: str, budget: float) -> Measurement:
-    """Measure one shape on `device`, for about `budget` seconds, while no other process does.
-
-    Raises what building the plugins, or a step of theirs, raises: a shape that cannot be measured
-    cannot be run either.
-    """
-    return ShapeMeasurer(subject, device).measure(budget)
-
-
 class ShapeMeasurer:
     """The step of one shape on `device`, built twice and ready to be timed.
 

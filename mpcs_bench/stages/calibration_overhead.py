@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 import time
 from pathlib import Path
@@ -17,6 +18,7 @@ from mpcs_bench.records import (
     predictions_table,
     write_result,
 )
+from mpcs_bench.records.process import unique_token
 from mpcs_bench.stages.metrics import metric_rows
 
 IMAGES = 100
@@ -38,11 +40,13 @@ def stage_overhead(folder: Path, device: str) -> tuple[float, float]:
     """Return the processor seconds that metrics and result take, and those of waiting for the disk.
 
     The least of a few times, with some predictions. A result is written below `folder`, where a
-    stage's would be, and removed. Raises StoreError where that cannot be written.
+    stage's would be, and removed; what a killed process leaves goes with other temporaries. Raises
+    OSError or StoreError where that cannot be written.
     """
     predictions = [_prediction(number) for number in range(IMAGES)]
     worked = waited = float("inf")
-    with tempfile.TemporaryDirectory(prefix=".calibrating-", dir=folder) as place:
+    own = f"-{os.getpid()}-{unique_token()}"
+    with tempfile.TemporaryDirectory(own, ".tmp-calibrating-", folder) as place:
         for number in range(REPEATS):
             begun, work = time.perf_counter(), time.process_time()
             write_result(

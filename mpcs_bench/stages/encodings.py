@@ -8,6 +8,7 @@ that its stages use; one whose weights are a file encodes all images, whatever t
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
@@ -44,6 +45,10 @@ IntArray = npt.NDArray[np.int64]
 Float32 = npt.NDArray[np.float32]
 
 FORMAT = 1
+
+_PACKAGES = ("torchvision", "timm", "numpy")
+_VARIABLES = ("MKL_CBWR", "CUBLAS_WORKSPACE_CONFIG")
+"""Of the environment, what numbers depend on: as in `check.promise`, which promises equal bits."""
 
 
 @dataclass(slots=True)
@@ -190,13 +195,15 @@ def _machine(device: str) -> dict[str, Any]:
         **computes,
         "torch": str(torch.__version__),
         "opencv": cv2.__version__,
-        "timm": _timm(),
+        **_versions(),
+        **{name: os.environ.get(name) for name in _VARIABLES},
     }
 
 
 @lru_cache(maxsize=1)
-def _timm() -> str | None:
-    return named_versions()["timm"]
+def _versions() -> dict[str, str | None]:
+    installed = named_versions()
+    return {name: installed[name] for name in _PACKAGES}
 
 
 def _file_digest(path: Path) -> str:

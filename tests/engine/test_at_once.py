@@ -2,14 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from mpcs_bench import api
 from mpcs_bench.engine.at_once import MOST_ON_GPU, at_once
+from mpcs_bench.engine.forecasting import planned_jobs
 from mpcs_bench.engine.machine_load import cpu_quota, usable_cores
+from mpcs_bench.engine.plan import Plan
+from mpcs_bench.engine.stage_counts import StageCounter
+from mpcs_bench.engine.stage_work import remaining_work
+from mpcs_bench.engine.workspace import Workspace
+from mpcs_bench.stages.calibration import (
+    FILE,
+    Calibration,
+    DeviceFacts,
+    Measurement,
+    write_calibration,
+)
 
 GB = 10**9
+GPU = DeviceFacts("cuda", "A GPU", "2.11", 80 * GB)
 
 
 def test_on_the_cpu_it_is_one_for_each_core_that_may_be_used() -> None:
@@ -55,6 +71,48 @@ def test_a_gpu_takes_as_many_as_its_memory_holds(needs: list[int | None], jobs: 
 @pytest.mark.usefixtures("many_cores")
 def test_each_stage_on_a_gpu_has_its_cores() -> None:
     assert at_once("cuda", 8, [GB] * 4, 80 * GB).jobs == 2
+
+
+@pytest.fixture
+def on_gpu(
+    plan_of: Callable[..., Plan],
+    tiny_protocol: Callable[..., Path],
+    monkeypatch: pytest.MonkeyPatch,
+) -> Plan:
+    """A plan for a GPU, whose linear evaluations share their encodings."""
+    monkeypatch.setattr("mpcs_bench.engine.forecasting.device_facts", lambda _device: GPU)
+    linear = ("weights: none", "weights: none\nadaptation: linear")
+    fractions = ("  fold: [0, 1]", "  fold: [0, 1]\n  label_fraction: [0.5, 1.0]")
+    return replace(plan_of(tiny_protocol(linear, fractions)), device="cuda")
+
+
+def calibrate(plan: Plan, workspace: Workspace, held: int) -> None:
+    """Leave a calibration by which every stage of the plan holds about so many bytes."""
+    calibration = Calibration(GPU)
+    cost = Measurement(1.0, 1.0, None, 1, (2, 4), 1.0, held, 0, 0, 0, 0)
+    for work in remaining_work(plan, StageCounter(plan, workspace, api.registry())):
+        for shape in work.shapes():
+            calibration = calibration.adding(shape, cost)
+    write_calibration(workspace.root / FILE, calibration)
+
+
+@pytest.mark.usefixtures("many_cores")
+@pytest.mark.parametrize(("held", "jobs"), [(GB, MOST_ON_GPU), (30 * GB, 2)])
+def test_a_run_takes_as_many_as_the_calibration_of_its_plan_allows(
+    on_gpu: Plan, workspace: Workspace, held: int, jobs: int
+) -> None:
+    assert planned_jobs(on_gpu, workspace, api.registry).jobs == 1
+    calibrate(on_gpu, workspace, held)
+    assert planned_jobs(on_gpu, workspace, api.registry).jobs == jobs
+    assert planned_jobs(on_gpu, workspace, api.registry, 5).jobs == 5
+
+
+@pytest.mark.usefixtures("many_cores")
+def test_a_calibration_that_cannot_be_read_lets_a_run_go_on_with_one(
+    on_gpu: Plan, workspace: Workspace
+) -> None:
+    (workspace.root / FILE).write_text("{")
+    assert planned_jobs(on_gpu, workspace, api.registry).jobs == 1
 
 
 @pytest.mark.parametrize(

@@ -5,20 +5,23 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from mpcs_bench import api
+from mpcs_bench.engine import stage_costs
 from mpcs_bench.engine.cache_sizes import frame_bytes, original_bytes
-from mpcs_bench.engine.forecast import NEVER_MEASURED, NO_COUNTS, Forecast, forecast
+from mpcs_bench.engine.forecast import NEVER_MEASURED, NO_COUNTS, Forecast, forecast, frames
 from mpcs_bench.engine.forecasting import forecast_plan
 from mpcs_bench.engine.plan import Plan
-from mpcs_bench.engine.stage_costs import makespan
+from mpcs_bench.engine.stage_costs import StageCosts, makespan
 from mpcs_bench.engine.stage_counts import StageCounter
 from mpcs_bench.engine.stage_work import StageWork, remaining_work
 from mpcs_bench.engine.workspace import Workspace
+from mpcs_bench.stages import images
 from mpcs_bench.stages.calibration import (
     FILE,
     Calibration,
@@ -46,6 +49,33 @@ STEP = Measurement(
     model_bytes=300,
 )
 NOWHERE = {"tissue": "/no/such/folder"}
+LINEAR = (
+    ("weights: none", "weights: none\nadaptation: linear"),
+    ("  fold: [0, 1]", "  fold: [0, 1]\n  label_fraction: [0.5, 1.0]"),
+)
+PATCHES = """\
+name: patches
+scale: test
+datasets:
+  spots:
+    plugin: synthetic-ucsb
+    params: {benign: 6, malignant: 6, spots: 3, width: 64, height: 54, patch: 32}
+    split: {folds: 3, group: image, stratify: label}
+encoder: timm/test_resnet
+weights: none
+adaptation: linear
+finetuning:
+  dataset: spots
+  parts: [ssl, label]
+  transform: {input_size: [32, 32]}
+  optimizer: {name: adamw, learning_rate: 1.0e-3}
+  epochs: 1
+  batch_size: 4
+experiments:
+  exp-1: {label: Linear}
+matrix:
+  fold: [0]
+"""
 
 
 @pytest.fixture
@@ -155,9 +185,7 @@ def test_processes_that_share_a_batch_take_its_parts(
 def test_linear_evaluation_encodes_once_for_all_that_share(
     plan_of: PlanOf, tiny_protocol: Write, look: Any
 ) -> None:
-    linear = ("weights: none", "weights: none\nadaptation: linear")
-    fractions = ("  fold: [0, 1]", "  fold: [0, 1]\n  label_fraction: [0.5, 1.0]")
-    works, _ = look(plan_of(tiny_protocol(linear, fractions)))
+    works, _ = look(plan_of(tiny_protocol(*LINEAR)))
     encoded: dict[object, int] = {}
     for work in works:
         if work.spec.kind == "linear":
@@ -167,6 +195,30 @@ def test_linear_evaluation_encodes_once_for_all_that_share(
     # Of each encoder: the label part and the test part of its fold, at two magnifications.
     assert set(encoded.values()) == {2 * (8 + 8)}
     assert len(encoded) == 4, "two arms, two folds"
+
+
+def test_linear_evaluation_that_finds_its_encodings_needs_nothing_measured(
+    plan_of: PlanOf, tiny_protocol: Write, workspace: Workspace
+) -> None:
+    plan = plan_of(tiny_protocol(*LINEAR))
+    counter = StageCounter(plan, workspace, api.registry())
+    works = remaining_work(plan, counter)
+    for device in (DEVICE, replace(DEVICE, kind="cuda")):
+        costs = StageCosts(replace(measured(works), device=device), 1, partial(frames, counter))
+        needs = {bool(work.shapes()): costs.memory(work) for work in works}
+        assert needs[False] == (5000 if device.kind == "cpu" else 0)
+        assert None not in needs.values()
+
+
+def test_linear_evaluation_encodes_images_without_a_magnification(
+    plan_of: PlanOf, tmp_path: Path, look: Any
+) -> None:
+    path = tmp_path / "patches.yaml"
+    path.write_text(PATCHES)
+    works, _ = look(plan_of(path))
+    (work,) = (work for work in works if work.spec.kind == "linear")
+    assert work.counts.train + work.counts.test == work.workload.evaluated > 0
+    assert work.testing is not None
 
 
 @pytest.mark.parametrize(("jobs", "ends"), [(1, 12.0), (2, 8.0), (3, 8.0)])
@@ -243,6 +295,10 @@ def test_on_a_gpu_the_images_are_there_too(
     assert on_gpu == on_cpu - 5000 + 96 * 24 * 16 * 3
     small = replace(gpu, memory_bytes=100_000)  # frames that fill more than half are read from disk
     assert make(replace(measured(works), device=small)).memory_bytes == on_cpu - 5000
+
+
+def test_images_stay_on_a_gpu_where_stages_keep_them() -> None:
+    assert stage_costs.RESIDENT_SHARE == images.RESIDENT_SHARE
 
 
 def test_the_best_epoch_is_kept_in_memory(plan_of: PlanOf, tiny_protocol: Write, look: Any) -> None:

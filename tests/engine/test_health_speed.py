@@ -104,10 +104,15 @@ def test_settings_of_threads_are_noted(name: str) -> None:
 
 
 def test_other_programs_are_noted_where_they_take_a_quarter() -> None:
-    assert load_finding(0.4, 2).level == "ok"
-    busy = load_finding(1.4, 2)
+    assert load_finding(0.4, 2, 2).level == "ok"
+    busy = load_finding(1.4, 2, 2)
     assert busy.level == "note"
     assert "--jobs 1" in busy.advice
+
+
+def test_other_programs_may_have_cores_that_are_not_ours() -> None:
+    assert load_finding(4.0, 2, 8).level == "ok"
+    assert load_finding(7.0, 2, 8).level == "note"
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,7 @@ from mpcs_bench.stages.calibration import (
     read_calibration,
     write_calibration,
 )
-from mpcs_bench.stages.calibration_measuring import measure
+from mpcs_bench.stages.calibration_measuring import ShapeMeasurer
 from mpcs_bench.stages.calibration_memory import ActivationCounter, state_dict_bytes, training_bytes
 from mpcs_bench.stages.calibration_timing import Timing, straight, time_steps
 
@@ -205,7 +205,7 @@ def test_no_line_has_a_negative_cost(small: int, more: int, smaller: float, larg
 
 @pytest.mark.parametrize("kind", DETAILS)
 def test_every_kind_of_step_is_measured(kind: ShapeKind) -> None:
-    found = measure(subject(kind), "cpu", budget=0.3)
+    found = ShapeMeasurer(subject(kind), "cpu").measure(budget=0.3)
     assert found.seconds(10, 160) > found.seconds(1, 16) > 0
     if kind == "colour":
         assert found.state_bytes == found.encoder_bytes == 0

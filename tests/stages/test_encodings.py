@@ -133,6 +133,15 @@ def test_what_can_change_a_bit_of_the_features_has_an_encoding_of_its_own(
     assert not set(keys(run(cell()))) & set(keys(run(cell("other", **changes))))
 
 
+@pytest.mark.parametrize("variable", ["MKL_CBWR", "CUBLAS_WORKSPACE_CONFIG"])
+def test_variables_that_change_numbers_have_encodings_of_their_own(
+    cell: Cell, run: Runner, monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    first = keys(run(cell()))
+    monkeypatch.setenv(variable, "another")
+    assert not set(first) & set(keys(run(cell(label_fraction=0.5))))
+
+
 def test_weights_are_known_by_their_content(cell: Cell, run: Runner, weights: str) -> None:
     path = Path(weights)
     first = run(cell(job={"weights_file": weights}))

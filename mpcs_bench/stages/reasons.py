@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
-_MEMORY = ("can't allocate memory", "std::bad_alloc", "Cannot allocate memory", "ALLOC_FAILED")
-"""What torch, C++, the system and CUDA's libraries say in errors of no class of their own."""
+_MEMORY = (
+    *("can't allocate memory", "std::bad_alloc", "Cannot allocate memory", "ALLOC_FAILED"),
+    *("OutOfMemoryError: ", "CUDA error: out of memory", "[CUDA]: out of memory"),
+)
+"""What torch, C++, the system, CUDA and its libraries say in errors of no class of their own.
+
+What fails while a network is compiled or recorded comes as an error of the compiler or of CUDA.
+"""
 
 
 def is_out_of_memory(error: BaseException) -> bool:

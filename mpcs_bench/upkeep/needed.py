@@ -59,5 +59,6 @@ def _notices(known: Known, kept: list[KnownStage]) -> tuple[str, ...]:
     )
     return (
         f"{len(kept)} stages are kept since they may belong to blocked cells of "
-        f"{', '.join(names)}. Run it where its data are: then that can be told.",
+        f"{', '.join(names)}. `mpcs-bench plan` says why they are blocked: once they are not, "
+        "that can be told.",
     )

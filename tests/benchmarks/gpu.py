@@ -49,7 +49,7 @@ PARTS = (
     Part("nt-xent", "gpu_networks", "nt_xent", 20),
     Part("eager", "gpu_networks", "eager", 50),
     Part("at-once", "gpu_at_once", "at_once", 50),
-    Part("tests", "gpu_tests", "tests", 60),
+    Part("tests", "gpu_tests", "tests", 100),
     Part("budget", "gpu_networks", "budgets", 150),
     Part("compiled", "gpu_networks", "compiled", 150),
 )

@@ -18,6 +18,7 @@ from mpcs_bench.engine.speed_probe import (
     file_system,
     gpu_speed,
 )
+from mpcs_bench.errors import first_line
 
 LEAST_OF_PEAK = 0.3
 """A core of the machine that the documents name reaches 0.65. Half of that is a library without
@@ -274,8 +275,9 @@ def _gpus() -> Iterator[HealthFinding]:
         try:
             speed = gpu_speed(number)
         except RuntimeError as error:  # taken by somebody else, to the last byte
-            said = str(error).strip().partition("\n")[0]
             advice = "Look with nvidia-smi what uses it: end that, or take another with --device."
-            yield HealthFinding("note", f"{where} speed", f"not measured: {said}", advice)
+            yield HealthFinding(
+                "note", f"{where} speed", f"not measured: {first_line(error)}", advice
+            )
         else:
             yield gpu_finding(torch.cuda.get_device_name(number), where, *speed)

@@ -62,7 +62,7 @@ class Shape:
         names = [self.kind, str(self.encoder.get("plugin", ""))]
         names += [f"{name}={value}" for name, value in self.encoder.get("params", {}).items()]
         size = f"{self.size[0]}x{self.size[1]}"
-        how = [f"compile={mode}" for mode in [self.detail.get("compile", "off")] if mode != "off"]
+        how = [f"compile={self.detail['compile']}"] if "compile" in self.detail else []
         return " ".join(
             [*filter(None, names), size, self.precision, *how, f"batch of {self.batch} images"]
         )

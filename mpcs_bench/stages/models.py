@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
-from mpcs_bench.errors import WeightsError
+from mpcs_bench.errors import WeightsError, first_line
 from mpcs_bench.protocol.schema import Head
 from mpcs_bench.protocol.seeds import seed
 from mpcs_bench.registry.encoder import Encoder
@@ -46,8 +46,7 @@ def read_weights(path: Path) -> dict[str, torch.Tensor]:
     except pickle.UnpicklingError:
         raise _unreadable(path, "it is no torch file, or holds more than tensors") from None
     except Exception as error:  # a damaged file can break its reader in any way
-        reason = str(error).strip().partition("\n")[0]
-        raise _unreadable(path, reason or type(error).__name__) from None
+        raise _unreadable(path, first_line(error)) from None
     for wrapper in ("state_dict", "model"):
         if isinstance(loaded, Mapping) and isinstance(loaded.get(wrapper), Mapping):
             loaded = loaded[wrapper]

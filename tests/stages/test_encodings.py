@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from encoding_results import encodings, files, keys, left_over
 from safetensors.torch import save_file
 
-from mpcs_bench.records import Result, check_result, read_result
+from mpcs_bench.records import Result
 from mpcs_bench.stages.encoding_file import read_encoding, read_facts
 from mpcs_bench.stages.job import StageJob
 
@@ -36,25 +37,6 @@ def weights(tmp_path: Path) -> str:
     shapes = {"layer.weight": (8, 3, 5, 5), "layer.bias": (8,)}
     save_file({name: torch.randn(*s, generator=generator) for name, s in shapes.items()}, file)
     return str(file)
-
-
-def keys(result: Result) -> list[str]:
-    found: list[str] = result.manifest.notes["encodings"]
-    return found
-
-
-def files(job: StageJob) -> dict[str, str]:
-    """Digests of the files of a result, which must be whole."""
-    assert check_result(job.results / job.key) == []
-    return dict(read_result(job.results / job.key).manifest.files)
-
-
-def encodings(job: StageJob) -> list[Path]:
-    return sorted(job.cache.glob("encodings/[!.]*"))
-
-
-def left_over(job: StageJob) -> list[Path]:
-    return sorted(job.cache.glob("encodings/.*"))
 
 
 # Once

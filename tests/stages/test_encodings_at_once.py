@@ -11,12 +11,12 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import pytest
+from encoding_results import encodings, files, keys, left_over
 
-from mpcs_bench.records import Result, check_result, read_result
+from mpcs_bench.records import Result
 from mpcs_bench.stages.execute import execute
 from mpcs_bench.stages.job import StageJob
 from mpcs_bench.stages.watch import StageInterrupted, Watch
@@ -37,25 +37,6 @@ for job in pickle.load(sys.stdin.buffer):
 
 def quiet() -> Watch:
     return Watch(lambda _tick: None)
-
-
-def keys(result: Result) -> list[str]:
-    found: list[str] = result.manifest.notes["encodings"]
-    return found
-
-
-def files(job: StageJob) -> dict[str, str]:
-    """Digests of the files of a result, which must be whole."""
-    assert check_result(job.results / job.key) == []
-    return dict(read_result(job.results / job.key).manifest.files)
-
-
-def encodings(job: StageJob) -> list[Path]:
-    return sorted(job.cache.glob("encodings/[!.]*"))
-
-
-def left_over(job: StageJob) -> list[Path]:
-    return sorted(job.cache.glob("encodings/.*"))
 
 
 @contextmanager
